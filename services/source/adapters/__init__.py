@@ -1,0 +1,3 @@
+"""
+The outside world behind the ports of this service, one client library each.
+"""

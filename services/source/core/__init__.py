@@ -1,0 +1,3 @@
+"""
+Decisions of this service: synchronous, without I/O, clock, randomness or logging.
+"""
