@@ -1,0 +1,75 @@
+// Command devcluster runs a real Kubernetes control plane on one machine, for development and tests.
+//
+// One binary holds every part. The launcher runs etcd inside itself and starts itself again under the
+// names of the other parts, because their commands cannot share a process: each insists on being the
+// only one to install signal handlers.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"k8s.io/component-base/cli"
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	manager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+)
+
+// Names under which the launcher starts itself again.
+const (
+	apiserverName = "kube-apiserver"
+	managerName   = "kube-controller-manager"
+	schedulerName = "kube-scheduler"
+)
+
+func main() {
+	switch filepath.Base(os.Args[0]) {
+	case apiserverName:
+		os.Exit(cli.Run(apiserver.NewAPIServerCommand()))
+	case managerName:
+		os.Exit(cli.Run(manager.NewControllerManagerCommand()))
+	case schedulerName:
+		os.Exit(cli.Run(scheduler.NewSchedulerCommand()))
+	}
+	// The kernel sends the parent-death signal of a child when the thread that started it ends, so
+	// every child is started from this one thread, which lives as long as the process.
+	runtime.LockOSThread()
+	if err := launch(parseOptions()); err != nil {
+		fmt.Fprintln(os.Stderr, "devcluster:", err)
+		os.Exit(1)
+	}
+}
+
+// options are what the user asks of the launcher.
+type options struct {
+	dataDir     string
+	port        int
+	kubeconfig  string
+	addressFile string
+	logDir      string
+	auditLog    string
+	parent      int
+}
+
+func parseOptions() options {
+	var o options
+	flag.StringVar(&o.dataDir, "data-dir", "",
+		"directory that keeps the cluster's state; a temporary one, thrown away at the end, if empty")
+	flag.IntVar(&o.port, "port", 0, "port of the API server on 127.0.0.1; 0 takes any free one")
+	flag.StringVar(&o.kubeconfig, "kubeconfig", "",
+		"file for the administrator's kubeconfig, written when the cluster is ready")
+	flag.StringVar(&o.addressFile, "address-file", "",
+		"file for the API server's URL, written when the cluster is ready")
+	flag.StringVar(&o.logDir, "log-dir", "", "directory of one log file per part (default: logs in the data directory)")
+	flag.StringVar(&o.auditLog, "audit-log", "", "file for the audit log, metadata level; none if empty")
+	flag.IntVar(&o.parent, "die-with-parent", 0, "process id of the parent: stop as soon as it is gone")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "devcluster: unexpected argument %q; see --help\n", flag.Arg(0))
+		os.Exit(2)
+	}
+	return o
+}
