@@ -1,0 +1,3 @@
+"""
+Write ``deploy/crds`` from the types in ``shared.api``: ``python -m tools.manifests [--check]``.
+"""
