@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.api.base import SERVED, ApiModel
+from shared.api.base import SERVED, ApiModel, Flag
 from shared.api.meta import ApiObject, ApiStatus, LocalObjectReference
 from shared.api.references import CrossNamespaceReference
 
@@ -40,7 +40,7 @@ class AlertSpec(ApiModel):
         description="Short text to add to each event; better put into eventMetadata.",
         max_length=255,
     )
-    suspend: bool = Field(default=False, description="Stop sending.")
+    suspend: Flag = Field(default=False, description="Stop sending.")
 
 
 class AlertStatus(ApiStatus):

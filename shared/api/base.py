@@ -7,15 +7,17 @@ stops a service. Written exactly: only what was read or set, in the API's spelli
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, Strict, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 # Marks a default that the API server fills in; other defaults are only how absence is read.
 SERVED: dict[str, Any] = {"x-served-default": True}
+
+Flag = Annotated[bool, Strict()]  # the API server takes no "yes" for a boolean; nor do we
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.api.base import SERVED, ApiModel, Rule, has
+from shared.api.base import SERVED, ApiModel, Flag, Rule, has
 from shared.api.duration import Interval, Timeout, parse_duration
 from shared.api.meta import ApiObject, ApiStatus, Artifact, LocalObjectReference
 
@@ -91,8 +91,8 @@ class GitRepositorySpec(ApiModel):
         default="",
         description="Paths to leave out, as in a .gitignore file; replaces the defaults.",
     )
-    suspend: bool = Field(default=False, description="Stop looking at the origin.")
-    recurse_submodules: bool = Field(default=False, description="Fetch submodules too.")
+    suspend: Flag = Field(default=False, description="Stop looking at the origin.")
+    recurse_submodules: Flag = Field(default=False, description="Fetch submodules too.")
     include: tuple[GitInclude, ...] = Field(
         default=(), description="Trees of other GitRepositories to put into this one."
     )
@@ -139,7 +139,7 @@ class GitRepositoryStatus(ApiStatus):
     observed_include: tuple[GitInclude, ...] = Field(
         default=(), description="spec.include of the artifact."
     )
-    observed_recurse_submodules: bool = Field(
+    observed_recurse_submodules: Flag = Field(
         default=False, description="spec.recurseSubmodules of the artifact."
     )
     observed_sparse_checkout: tuple[str, ...] = Field(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.api.base import SERVED, ApiModel
+from shared.api.base import SERVED, ApiModel, Flag
 from shared.api.duration import Interval, parse_duration
 from shared.api.kustomization_parts import (
     CommonMetadata,
@@ -36,7 +36,7 @@ class KustomizationSpec(ApiModel):
 
     source_ref: SourceReference = Field(description="The source of the manifests.")
     path: str = Field(default="", description="Path in the source; its root if empty.")
-    prune: bool = Field(description="Delete objects that are no longer in the source.")
+    prune: Flag = Field(description="Delete objects that are no longer in the source.")
     interval: Interval = Field(description="How often everything is applied again.")
     retry_interval: Interval | None = Field(
         default=None, description="How long to wait after a failure; interval if empty."
@@ -45,7 +45,7 @@ class KustomizationSpec(ApiModel):
         default=None,
         description="Time limit of health checks; interval less 30s if empty, at least 30s.",
     )
-    wait: bool = Field(
+    wait: Flag = Field(
         default=False, description="Ready only when all applied objects are healthy."
     )
     health_checks: tuple[HealthCheck, ...] = Field(
@@ -57,7 +57,7 @@ class KustomizationSpec(ApiModel):
     depends_on: tuple[DependencyReference, ...] = Field(
         default=(), description="Kustomizations that must be Ready first."
     )
-    suspend: bool = Field(default=False, description="Stop passes; nothing is applied or deleted.")
+    suspend: Flag = Field(default=False, description="Stop passes; nothing is applied or deleted.")
     target_namespace: str = Field(
         default="",
         description="Namespace to set on all objects.",
@@ -78,7 +78,7 @@ class KustomizationSpec(ApiModel):
     components: tuple[str, ...] = Field(
         default=(), description="Paths of kustomize components to add, relative to path."
     )
-    ignore_missing_components: bool = Field(
+    ignore_missing_components: Flag = Field(
         default=False, description="Skip components whose path does not exist."
     )
     build_metadata: tuple[Literal["originAnnotations", "transformerAnnotations"], ...] = Field(
@@ -96,7 +96,7 @@ class KustomizationSpec(ApiModel):
     kube_config: KubeConfig | None = Field(
         default=None, description="The cluster to apply to; this one if empty."
     )
-    force: bool = Field(
+    force: Flag = Field(
         default=False,
         description="Delete and create objects whose change the API server calls immutable.",
         json_schema_extra=SERVED,

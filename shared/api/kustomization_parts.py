@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.api.base import SERVED, ApiModel, Rule, has
+from shared.api.base import SERVED, ApiModel, Flag, Rule, has
 from shared.api.meta import LocalObjectReference
 from shared.api.references import Selector
 
@@ -106,7 +106,7 @@ class SubstituteReference(ApiModel):
 
     kind: Literal["Secret", "ConfigMap"] = Field(description="Kind of the object.")
     name: str = Field(description="Name of the object.", min_length=1, max_length=253)
-    optional: bool = Field(
+    optional: Flag = Field(
         default=False,
         description="Go on without it if it does not exist.",
         json_schema_extra=SERVED,

@@ -5,7 +5,7 @@ The parts that every kind of the API uses: metadata, conditions, references, art
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, Strict, ValidationError
 
 from shared.api.base import ApiModel
 from shared.api.duration import format_duration, parse_duration
@@ -34,7 +34,7 @@ _TYPE = (
 _DIGEST = r"^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$"
 _ERRORS_SHOWN = 5  # a message names the first faults; the rest shows when these are mended
 
-Int64 = Annotated[int, Field(json_schema_extra={"format": "int64"})]
+Int64 = Annotated[int, Strict(), Field(json_schema_extra={"format": "int64"})]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.api.base import ApiModel, Rule, has
+from shared.api.base import ApiModel, Flag, Rule, has
 from shared.api.duration import Interval, Timeout, parse_duration
 from shared.api.meta import ApiObject, ApiStatus, LocalObjectReference
 
@@ -104,7 +104,7 @@ class ProviderSpec(ApiModel):
     commit_status_expr: str = Field(
         default="", description="CEL expression that names the commit status (Git providers)."
     )
-    suspend: bool = Field(default=False, description="Stop sending.")
+    suspend: Flag = Field(default=False, description="Stop sending.")
 
     rules = (
         Rule(

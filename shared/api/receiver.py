@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from shared.api.base import SERVED, ApiModel, Rule, has
+from shared.api.base import SERVED, ApiModel, Flag, Rule, has
 from shared.api.duration import Interval, parse_duration
 from shared.api.meta import ApiObject, ApiStatus, LocalObjectReference
 from shared.api.references import CrossNamespaceReference
@@ -104,7 +104,7 @@ class ReceiverSpec(ApiModel):
         description="How often the Secret is looked at.",
         json_schema_extra=SERVED,
     )
-    suspend: bool = Field(default=False, description="Refuse calls.")
+    suspend: Flag = Field(default=False, description="Refuse calls.")
 
     rules = (
         Rule(
