@@ -1,0 +1,122 @@
+"""
+Which events an Alert selects.
+
+An Alert becomes a ``Rule`` once, when it is read, so that an event costs comparisons only. Labels
+are those of the involved object in the API: whoever asks reads them only when a source needs them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from services.notifier.core.patterns import Patterns, compile_all
+from shared.api import Alert
+from shared.api.references import CrossNamespaceReference
+from shared.errors import StalledError
+from shared.messages import Event
+
+ALL = "*"
+BUS_RESET = "BusReset"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """
+    An Alert that can select: its lists compiled, its namespaces filled in.
+    """
+
+    alert: Alert
+    sources: tuple[CrossNamespaceReference, ...]
+    include: Patterns
+    exclude: Patterns
+
+    @property
+    def namespace(self) -> str:
+        """
+        Namespace of the Alert, and so of its Provider.
+        """
+        return self.alert.metadata.namespace
+
+    @property
+    def provider(self) -> str:
+        """
+        Name of the Provider.
+        """
+        return self.alert.spec.provider_ref.name
+
+
+def rule_of(alert: Alert, *, cross_namespace: bool = True) -> Rule:
+    """
+    Read an Alert.
+
+    Raises:
+        StalledError: An expression is not valid, or a source is in a namespace that is not allowed.
+
+    """
+    home = alert.metadata.namespace
+    sources = tuple(
+        source if source.namespace else source.model_copy(update={"namespace": home})
+        for source in alert.spec.event_sources
+    )
+    foreign = sorted({source.namespace for source in sources} - {home})
+    if foreign and not cross_namespace:
+        raise StalledError(
+            f"spec.eventSources name the namespace {foreign[0]}: this installation allows "
+            f"references within {home} only. Move the Alert there",
+            reason="AccessDenied",
+        )
+    return Rule(
+        alert=alert,
+        sources=sources,
+        include=compile_all("spec.inclusionList", alert.spec.inclusion_list),
+        exclude=compile_all("spec.exclusionList", alert.spec.exclusion_list),
+    )
+
+
+def sources_for(rule: Rule, event: Event) -> tuple[CrossNamespaceReference, ...]:
+    """
+    Return the sources of the rule that select the event, labels aside.
+
+    The notifier's own word that the bus was reset concerns every Alert, though none can name it.
+    """
+    if rule.alert.spec.suspend or not _severe_enough(rule, event) or not _worded(rule, event):
+        return ()
+    if event.reason == BUS_RESET and event.involved_object.kind == "Lease":
+        return rule.sources[:1] and (_UNLABELLED,)
+    return tuple(source for source in rule.sources if _names(source, event))
+
+
+def needs_labels(sources: Iterable[CrossNamespaceReference]) -> bool:
+    """
+    Say whether the labels of the object decide: no source selects it without them.
+    """
+    return all(source.match_labels for source in sources)
+
+
+def labelled(sources: Iterable[CrossNamespaceReference], labels: Mapping[str, str]) -> bool:
+    """
+    Say whether one of the sources selects an object with these labels.
+    """
+    return any(source.match_labels.items() <= labels.items() for source in sources)
+
+
+# Stands for a match that no label decides.
+_UNLABELLED = CrossNamespaceReference(kind="Kustomization", name=ALL)
+
+
+def _names(source: CrossNamespaceReference, event: Event) -> bool:
+    found = event.involved_object
+    return (
+        source.kind == found.kind
+        and source.namespace == found.namespace
+        and source.name in {ALL, found.name}
+    )
+
+
+def _severe_enough(rule: Rule, event: Event) -> bool:
+    return rule.alert.spec.event_severity == "info" or event.severity == "error"
+
+
+def _worded(rule: Rule, event: Event) -> bool:
+    if rule.include and not rule.include.any_in(event.message):
+        return False
+    return not rule.exclude.any_in(event.message)
