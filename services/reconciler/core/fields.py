@@ -1,0 +1,180 @@
+"""
+Field sets as the API server records them in ``managedFields`` (``fieldsV1``).
+
+Steps are written ``f:<name>``, ``k:{<merge keys>}``, ``v:<set member>``, ``i:<index>``; ``.`` says
+that the path itself is in the set, as an empty node does.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from services.reconciler.core.paths import Item, Member, Path, Step
+
+FieldSet = Mapping[str, Any]
+SELF = "."
+
+# The paths of lists by field names ("*" for an item) with their merge keys.
+ListKeys = dict[tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """
+    One entry of ``managedFields``: who owns which fields, since when.
+    """
+
+    manager: str
+    operation: str
+    time: str
+    subresource: str
+    fields: FieldSet
+
+
+def entries(obj: Mapping[str, Any]) -> tuple[Entry, ...]:
+    """
+    Read ``metadata.managedFields``; entries that are not of the known form are left out.
+    """
+    found = (obj.get("metadata") or {}).get("managedFields") or ()
+    return tuple(
+        Entry(
+            manager=str(raw.get("manager") or ""),
+            operation=str(raw.get("operation") or ""),
+            time=str(raw.get("time") or ""),
+            subresource=str(raw.get("subresource") or ""),
+            fields=raw.get("fieldsV1") or {},
+        )
+        for raw in found
+        if isinstance(raw, Mapping) and isinstance(raw.get("fieldsV1") or {}, Mapping)
+    )
+
+
+def own_entry(obj: Mapping[str, Any], manager: str) -> Entry | None:
+    """
+    Return the entry of what ``manager`` applied to the object itself.
+    """
+    return next(
+        (
+            entry
+            for entry in entries(obj)
+            if entry.manager == manager and entry.operation == "Apply" and not entry.subresource
+        ),
+        None,
+    )
+
+
+@lru_cache(maxsize=4096)
+def parse_step(text: str) -> Step:
+    """
+    Read one step; a form that is not known is kept as a field name.
+    """
+    kind, _, rest = text.partition(":")
+    try:
+        match kind:
+            case "f":
+                return rest
+            case "k":
+                keys = orjson.loads(rest)
+                return Item(tuple(sorted(keys.items()))) if isinstance(keys, dict) else text
+            case "v":
+                value = orjson.loads(rest)
+                return text if isinstance(value, (dict, list)) else Member(value)
+            case "i":
+                return int(rest)
+    except ValueError:
+        return text
+    return text
+
+
+def members(fields: FieldSet, at: Path = ()) -> Iterator[Path]:
+    """
+    Yield every path that is in the set itself, items of lists included.
+    """
+    for text, below in fields.items():
+        if text == SELF:
+            continue
+        path = (*at, parse_step(text))
+        if not below or SELF in below:
+            yield path
+        if below:
+            yield from members(below, path)
+
+
+def owned(fields: FieldSet) -> frozenset[Path]:
+    """
+    Return the set of paths in the set.
+    """
+    return frozenset(members(fields))
+
+
+def leaves(fields: FieldSet, at: Path = ()) -> Iterator[Path]:
+    """
+    Yield the paths below which nothing is told apart: whoever owns one owns all that it holds.
+    """
+    for text, below in fields.items():
+        if text == SELF:
+            continue
+        path = (*at, parse_step(text))
+        if below:
+            yield from leaves(below, path)
+        else:
+            yield path
+
+
+def owns(fields: FieldSet, path: Path) -> bool:
+    """
+    Say whether the set has the path itself, or a value that holds it.
+    """
+    whole = frozenset(leaves(fields))
+    return path in owned(fields) or any(path[:n] in whole for n in range(1, len(path)))
+
+
+def subtract(fields: FieldSet, other: FieldSet) -> dict[str, Any]:
+    """
+    Return ``fields`` without the paths that ``other`` has too.
+    """
+    left: dict[str, Any] = {}
+    for text, below in fields.items():
+        theirs = other.get(text)
+        if text == SELF:
+            if SELF not in other:
+                left[SELF] = {}
+        elif theirs is None:
+            left[text] = below
+        else:
+            rest = _rest(below, theirs)
+            if rest is not None:
+                left[text] = rest
+    return left
+
+
+def list_keys(fields: FieldSet, at: tuple[str, ...] = ()) -> ListKeys:
+    """
+    Learn from a set which lists are keyed, and by which fields.
+    """
+    found: ListKeys = {}
+    for text, below in fields.items():
+        if text == SELF:
+            continue
+        step = parse_step(text)
+        if isinstance(step, Item):
+            found.setdefault(at, tuple(name for name, _ in step.keys))
+        elif isinstance(step, Member):
+            found.setdefault(at, ())
+        name = step if isinstance(step, str) else "*"
+        if below:
+            found.update(list_keys(below, (*at, name)))
+    return found
+
+
+def _rest(below: FieldSet, theirs: FieldSet) -> dict[str, Any] | None:
+    here = not below or SELF in below
+    also = not theirs or SELF in theirs
+    rest = subtract({k: v for k, v in below.items() if k != SELF}, theirs)
+    if here and not also:
+        # The path itself stays: as an empty node, or beside what is left below it.
+        return {SELF: {}, **rest} if rest else {}
+    return rest or None

@@ -1,0 +1,62 @@
+"""
+When the next pass is due, and how long a pass may wait for health.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+
+JITTER = 0.05  # share of the interval, so that objects of one age do not run together
+DEPENDENCY = timedelta(seconds=30)  # the reference's --requeue-dependency; events come sooner
+SHORTEST_TIMEOUT = timedelta(seconds=30)
+TIMEOUT_MARGIN = timedelta(seconds=30)  # the default timeout ends before the next pass
+LONGEST_VERIFICATION = timedelta(minutes=60)  # within max(interval, this) each object is looked at
+
+
+class After(StrEnum):
+    """
+    How a pass ended, as far as the schedule cares.
+    """
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    DEPENDENCY = "dependency"
+    STALLED = "stalled"
+    SUSPENDED = "suspended"
+
+
+def next_pass(
+    after: After, *, interval: timedelta, retry_interval: timedelta | None, random: float
+) -> timedelta | None:
+    """
+    Return the delay until the next pass; None if only a change of the object starts one.
+
+    Args:
+        after: How the pass ended.
+        interval: ``spec.interval``.
+        retry_interval: ``spec.retryInterval``; the interval if it is not set.
+        random: From 0 to 1; spreads successful passes by ±5 %.
+
+    """
+    match after:
+        case After.SUCCESS:
+            return interval * (1 + JITTER * (2 * random - 1))
+        case After.FAILURE:
+            return retry_interval or interval
+        case After.DEPENDENCY:
+            return DEPENDENCY
+        case After.STALLED | After.SUSPENDED:
+            return None
+
+
+def timeout(declared: timedelta | None, interval: timedelta) -> timedelta:
+    """
+    Return how long health may take: as declared or 30 s under the interval, at least 30 s.
+    """
+    return max(declared or interval - TIMEOUT_MARGIN, SHORTEST_TIMEOUT)
+
+
+def verification_period(interval: timedelta) -> timedelta:
+    """
+    Return the time within which every object is verified once.
+    """
+    return max(interval, LONGEST_VERIFICATION)
