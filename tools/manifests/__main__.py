@@ -4,11 +4,12 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from tools.manifests.files import FOLDER, differences, project_version, wanted, write
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], folder: Path = FOLDER) -> int:
     """
     Write the files, or compare them; return the exit code.
     """
@@ -16,12 +17,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; 1 if out of date")
     options = parser.parse_args(arguments)
     files = wanted(project_version())
-    found = differences(FOLDER, files)
+    found = differences(folder, files)
     if options.check:
         for line in found:
             sys.stderr.write(f"deploy/crds/{line}: run `make manifests`\n")
         return 1 if found else 0
-    write(FOLDER, files)
+    write(folder, files)
     sys.stdout.write(f"deploy/crds: {len(files)} files, {len(found)} changed\n")
     return 0
 
