@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	manager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
@@ -23,6 +24,8 @@ const (
 	apiserverName = "kube-apiserver"
 	managerName   = "kube-controller-manager"
 	schedulerName = "kube-scheduler"
+	// etcdName is for others: a directory of links with these names serves as KUBEBUILDER_ASSETS.
+	etcdName = "etcd"
 )
 
 func main() {
@@ -33,6 +36,9 @@ func main() {
 		os.Exit(cli.Run(manager.NewControllerManagerCommand()))
 	case schedulerName:
 		os.Exit(cli.Run(scheduler.NewSchedulerCommand()))
+	case etcdName:
+		etcdmain.Main(os.Args)
+		return
 	}
 	// The kernel sends the parent-death signal of a child when the thread that started it ends, so
 	// every child is started from this one thread, which lives as long as the process.

@@ -1,0 +1,5 @@
+"""
+Fixtures of all tests. Each file in tests/fixtures holds those of one area and is named here.
+"""
+
+pytest_plugins = ["tests.fixtures.cluster"]
