@@ -1,0 +1,311 @@
+"""
+The connection to NATS: the only module that knows the client library.
+
+It offers send, request and inboxes. All replies come in through one subscription. Every wait has a
+deadline, and ends at once when the connection is lost or the server refuses the subject, which it
+says asynchronously.
+"""
+
+import asyncio
+import random
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from shared.bus.errors import BusForbidden, Disconnected
+from shared.errors import MalformedError
+
+log = structlog.get_logger()
+
+PING_INTERVAL = 5  # seconds; with two unanswered pings a stopped server is noticed in 15
+PINGS = 2
+RECONNECT_WAIT = 0.2  # seconds between attempts, for ever
+RECONNECT_JITTER = 0.1  # seconds on top, so that many clients do not come at once
+CONNECT_TIMEOUT = 2  # seconds for one attempt
+CLOSE_TIMEOUT = 2.0  # seconds; a stopped server must not hold us
+# Bytes that wait to be written. Above it we refuse at once: the library would wait ten seconds,
+# and swallow a cancellation meanwhile.
+PENDING_LIMIT = 8 * 1024 * 1024
+_REFUSED = re.compile(r'permissions violation for publish to "([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """
+    What came in: ``status`` is 0 for data, else the server's word about our request.
+    """
+
+    subject: str
+    reply: str
+    data: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 0
+    description: str = ""
+
+
+class Connection:
+    """
+    One connection that comes back for ever, until it is closed.
+    """
+
+    def __init__(self, url: str, user: str, password_file: Path | None, name: str) -> None:
+        self._url = url
+        self._user = user
+        self._password_file = password_file
+        self._name = name
+        self._client = Client()
+        self._prefix = f"_INBOX.{user or 'anonymous'}.{secrets.token_hex(8)}"
+        self._handlers: dict[str, Callable[[Message], None]] = {}
+        self._waiting: dict[str, set[asyncio.Future[Message]]] = {}
+        self._ready = False
+        self._closing = False
+        self._started: asyncio.Task[None] | None = None
+        self.up = asyncio.Event()
+        self.closed = asyncio.Event()
+        self.epoch = 0  # one more per established connection
+        self.on_up: Callable[[], Awaitable[None]] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """
+        Say whether NATS is there now.
+        """
+        return self._ready and self._client.is_connected
+
+    async def start(self, wait: float) -> None:
+        """
+        Begin to connect, and wait a while for it; it goes on in the background.
+        """
+        self._started = asyncio.create_task(self._connect(), name="nats-connect")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self.up.wait()
+
+    async def close(self) -> None:
+        """
+        Send what waits, and leave.
+        """
+        self._closing = True
+        self._fail_all("the connection is being closed")
+        if self._started is not None and not self._started.done():
+            self._started.cancel()
+            await asyncio.wait({self._started})
+        with suppress(NatsError, TimeoutError, OSError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                if self.connected:
+                    await self._client.flush(timeout=1)
+        self._ready = False
+        with suppress(NatsError, TimeoutError, OSError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._client.close()
+
+    async def send(
+        self,
+        subject: str,
+        data: bytes = b"",
+        *,
+        reply: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """
+        Hand a message to the server, unconfirmed.
+
+        Raises:
+            Disconnected: There is no server, or it does not take our data.
+            MalformedError: The message is larger than the server accepts.
+
+        """
+        if not self.connected:
+            raise Disconnected(f"NATS at {self._shown()} is not connected")
+        if len(data) > self._client.max_payload:
+            raise MalformedError(
+                f"message for {subject} has {len(data)} bytes, the server accepts "
+                f"{self._client.max_payload}",
+                reason="MessageTooLarge",
+            )
+        if self._client.pending_data_size + len(data) > PENDING_LIMIT:
+            raise Disconnected(f"NATS at {self._shown()} does not read what it is sent")
+        try:
+            await self._client.publish(subject, data, reply=reply, headers=headers)
+        except (NatsError, OSError) as error:
+            raise Disconnected(
+                f"NATS at {self._shown()}: {error or type(error).__name__}"
+            ) from error
+
+    async def request(
+        self,
+        subject: str,
+        data: bytes = b"",
+        *,
+        within: float,
+        headers: dict[str, str] | None = None,
+    ) -> Message:
+        """
+        Send a message and return the first answer.
+
+        Raises:
+            Disconnected: No answer in time, or the connection was lost.
+            BusForbidden: The server does not let us speak there.
+
+        """
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+        def answer(message: Message) -> None:
+            if not future.done():
+                future.set_result(message)
+
+        with self.inbox(answer) as reply, self.watch(subject, future):
+            await self.send(subject, data, reply=reply, headers=headers)
+            try:
+                async with asyncio.timeout(within):
+                    return await future
+            except TimeoutError as error:
+                raise Disconnected(
+                    f"NATS at {self._shown()} did not answer on {subject} within {within:g} s"
+                ) from error
+
+    @contextmanager
+    def inbox(self, handler: Callable[[Message], None]) -> Iterator[str]:
+        """
+        Give an address whose messages go to the handler.
+        """
+        token = secrets.token_hex(8)
+        self._handlers[token] = handler
+        try:
+            yield f"{self._prefix}.{token}"
+        finally:
+            self._handlers.pop(token, None)
+
+    @contextmanager
+    def watch(self, subject: str, future: asyncio.Future[Message]) -> Iterator[None]:
+        """
+        Let the future fail when the connection is lost or the subject refused.
+        """
+        key = subject.lower()  # the library lowers the server's words
+        self._waiting.setdefault(key, set()).add(future)
+        try:
+            yield
+        finally:
+            waiting = self._waiting[key]
+            waiting.discard(future)
+            if not waiting:
+                del self._waiting[key]
+            if future.done() and not future.cancelled():
+                future.exception()  # seen: nobody may be left to wait for it
+
+    async def ping(self, within: float = 1.0) -> None:
+        """
+        Go to the server and back.
+        """
+        if not self.connected:
+            raise Disconnected(f"NATS at {self._shown()} is not connected")
+        try:
+            async with asyncio.timeout(within):
+                await self._client.flush(timeout=max(1, int(within)))
+        except (NatsError, TimeoutError, OSError) as error:
+            raise Disconnected(f"NATS at {self._shown()} does not answer") from error
+
+    def __repr__(self) -> str:
+        state = "up" if self.connected else "closed" if self.closed.is_set() else "down"
+        return f"<Connection {self._user}@{self._shown()} {state} epoch={self.epoch}>"
+
+    async def _connect(self) -> None:
+        await self._client.connect(
+            self._url,
+            name=self._name,
+            user=self._user or None,
+            password=self._password,  # type: ignore[arg-type]  # read again at each attempt
+            inbox_prefix=f"_INBOX.{self._user or 'anonymous'}",
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=RECONNECT_WAIT + random.uniform(0, RECONNECT_JITTER),  # type: ignore[arg-type]  # noqa: S311 -- spreads load
+            connect_timeout=CONNECT_TIMEOUT,
+            ping_interval=PING_INTERVAL,
+            max_outstanding_pings=PINGS,
+            pending_size=4 * PENDING_LIMIT,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_down,
+            reconnected_cb=self._on_up,
+            closed_cb=self._on_closed,
+        )
+        await self._client.subscribe(f"{self._prefix}.>", cb=self._on_message)
+        await self._on_up()
+
+    def _password(self) -> str:
+        if self._password_file is None:
+            return ""
+        return self._password_file.read_text().strip()
+
+    async def _on_message(self, message: Msg) -> None:
+        handler = self._handlers.get(message.subject.rpartition(".")[2])
+        if handler is None:
+            if message.reply.startswith("$JS.ACK."):
+                # Nobody waits for this delivery any more: another worker can have it at once.
+                await self._client.publish(message.reply, b"-NAK")
+            return
+        headers = message.headers or {}
+        status = headers.get("Status", "")
+        handler(
+            Message(
+                subject=message.subject,
+                reply=message.reply,
+                data=message.data,
+                headers=headers,
+                status=int(status) if status.isdigit() else 0,
+                description=headers.get("Description", ""),
+            )
+        )
+
+    async def _on_up(self) -> None:
+        self._ready = True
+        self.epoch += 1
+        self.up.set()
+        log.info("bus connected", epoch=self.epoch)
+        if self.on_up is not None:
+            await self.on_up()
+
+    async def _on_down(self) -> None:
+        self.up.clear()
+        self._fail_all("the connection was lost")
+        if not self._closing:
+            log.warning("bus disconnected")
+
+    async def _on_closed(self) -> None:
+        self._fail_all("the server ended the connection for good")
+        self._ready = False
+        self.up.clear()
+        if not self._closing:
+            log.error("bus connection refused for good")
+            self.closed.set()
+
+    async def _on_error(self, error: Exception) -> None:
+        refused = _REFUSED.search(str(error).lower())
+        if refused is None:
+            log.debug("bus error", error=str(error) or type(error).__name__)
+            return
+        log.error("bus permission refused", subject=refused[1])
+        for future in self._waiting.get(refused[1], ()):
+            if not future.done():
+                future.set_exception(
+                    BusForbidden(
+                        f"NATS does not let user {self._user!r} publish on {refused[1]}; "
+                        "its permissions in the server's configuration must allow it"
+                    )
+                )
+
+    def _fail_all(self, why: str) -> None:
+        for futures in self._waiting.values():
+            for future in futures:
+                if not future.done():
+                    future.set_exception(Disconnected(f"NATS at {self._shown()}: {why}"))
+
+    def _shown(self) -> str:
+        # A URL may carry a password.
+        return self._url.rpartition("@")[2].removeprefix("nats://")

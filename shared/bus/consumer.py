@@ -1,0 +1,224 @@
+"""
+Consume a stream: pull, handle, answer; for ever, whatever happens to the server.
+
+Each worker has one pull under way. It asks for one message, so that nothing waits behind a slow
+handler. A lost connection or a deleted consumer ends the pull at once.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import structlog
+
+from shared.bus.connection import Message
+from shared.bus.deadletters import put_aside
+from shared.bus.delivery import Delivery, Received
+from shared.bus.errors import ApiError, BusForbidden, Disconnected, NoStream
+from shared.bus.jetstream import NOTHING_LISTENS, JetStream
+from shared.bus.keeper import Keeper
+from shared.bus.outcome import CRASHES, Ack, Nak, Outcome, Term, outcome_of
+from shared.bus.suspects import Suspects
+from shared.errors import SetpointError
+from shared.messages import decode
+
+log = structlog.get_logger()
+
+PULL = 4.0  # seconds that a pull waits at the server
+PULL_GRACE = 1.0  # seconds more until we give it up ourselves
+RETRY = 0.5  # seconds before a missing stream is looked for again
+FORBIDDEN_RETRY = 5.0  # seconds
+NOT_STORED_DELAY = 30.0  # seconds until a dead letter is tried again
+INACTIVE = 300.0  # seconds after which the server forgets a consumer without a name
+_NANO = 1_000_000_000
+_CONFLICT = 409
+
+Handler = Callable[[Received], Awaitable[Outcome]]
+Deliver = Literal["all", "last_per_subject", "new"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerSpec:
+    """
+    Which messages of a stream, from where on, and how many at a time.
+    """
+
+    stream: str
+    name: str
+    durable: bool
+    filters: Sequence[str]
+    deliver: Deliver
+    concurrency: int
+    ack_wait: float
+
+    def config(self) -> dict[str, Any]:
+        """
+        Return the form of JetStream's API.
+        """
+        config: dict[str, Any] = {
+            "name": self.name,
+            "deliver_policy": self.deliver,
+            "ack_policy": "explicit",
+            "ack_wait": int(self.ack_wait * _NANO),
+            "max_deliver": -1,
+            # Messages that wait for their delay count too: they must not hold up the others.
+            "max_ack_pending": 10_000,
+            "filter_subjects": list(self.filters),
+        }
+        if self.durable:
+            return {**config, "durable_name": self.name}
+        return {**config, "inactive_threshold": int(INACTIVE * _NANO)}
+
+
+class Consumer:
+    """
+    A number of workers on one consumer.
+    """
+
+    def __init__(
+        self,
+        jetstream: JetStream,
+        keeper: Keeper,
+        suspects: Suspects,
+        spec: ConsumerSpec,
+        handler: Handler,
+    ) -> None:
+        self._jetstream = jetstream
+        self._connection = jetstream.connection
+        self._keeper = keeper
+        self._suspects = suspects
+        self._spec = spec
+        self._handler = handler
+        self._making = asyncio.Lock()
+        self._made = False
+
+    async def run(self) -> None:
+        """
+        Work until cancelled.
+        """
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(self._spec.concurrency):
+                workers.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            message = await self._next()
+            if message is not None:
+                await self._handle(Delivery.of(message))
+
+    async def _next(self) -> Message | None:
+        try:
+            await self._make()
+            return await self._pull()
+        except NoStream:
+            self._made = False
+            self._keeper.look()
+            await asyncio.sleep(RETRY)
+        except BusForbidden as error:
+            self._made = False
+            log.error("consumer forbidden", stream=self._spec.stream, error=error.message)  # noqa: TRY400 -- expected, no trace
+            await asyncio.sleep(FORBIDDEN_RETRY)
+        except Disconnected:
+            self._made = False
+            await self._connection.up.wait()
+            await asyncio.sleep(0.01)
+        except ApiError as error:
+            self._made = False
+            log.warning("consumer refused", stream=self._spec.stream, error=error.message)
+            await asyncio.sleep(RETRY)
+        return None
+
+    async def _make(self) -> None:
+        async with self._making:
+            if self._made:
+                return
+            stream, name = self._spec.stream, self._spec.name
+            await self._keeper.watch(stream)
+            await self._jetstream.call(
+                f"CONSUMER.CREATE.{stream}.{name}",
+                {"stream_name": stream, "config": self._spec.config()},
+            )
+            self._made = True
+
+    async def _pull(self) -> Message | None:
+        spec = self._spec
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{spec.stream}.{spec.name}"
+        body = json.dumps({"batch": 1, "expires": int(PULL * _NANO)}).encode()
+        message = await self._connection.request(subject, body, within=PULL + PULL_GRACE)
+        if message.status == 0:
+            return message
+        if message.status == NOTHING_LISTENS or "Deleted" in message.description:
+            raise NoStream(f"consumer {spec.name} of stream {spec.stream} is not there")
+        if message.status == _CONFLICT:
+            # Such as a server that is shutting down.
+            await asyncio.sleep(RETRY)
+        return None
+
+    async def _handle(self, delivery: Delivery) -> None:
+        self._keeper.reached(delivery.stream, delivery.sequence)
+        try:
+            outcome = await self._outcome(delivery)
+        except asyncio.CancelledError:
+            await self._quietly(delivery.nak(self._connection, 0))
+            raise
+        await self._answer(delivery, outcome)
+
+    async def _outcome(self, delivery: Delivery) -> Outcome:
+        if self._suspects.begin(delivery.key, delivery.attempts) >= CRASHES:
+            return Term(f"the handler failed or ended its process {CRASHES} times")
+        crashes = 0
+        try:
+            received = Received(
+                subject=delivery.message.subject,
+                envelope=decode(delivery.message.data),
+                attempts=delivery.attempts,
+                stream_sequence=delivery.sequence,
+            )
+            outcome = await self._run(received, delivery)
+        except SetpointError as error:
+            outcome = outcome_of(error, delivery.attempts)
+        except Exception as error:
+            crashes = self._suspects.crashed(delivery.key)
+            log.exception("handler failed", subject=delivery.message.subject, crashes=crashes)
+            outcome = outcome_of(error, delivery.attempts, crashes=crashes)
+        if not crashes or isinstance(outcome, Term):
+            self._suspects.ended(delivery.key)
+        return outcome
+
+    async def _run(self, received: Received, delivery: Delivery) -> Outcome:
+        # No task group: it would wrap what the handler raises.
+        beat = asyncio.create_task(self._beat(delivery))
+        try:
+            return await self._handler(received)
+        finally:
+            beat.cancel()
+            await asyncio.wait({beat})
+
+    async def _beat(self, delivery: Delivery) -> None:
+        while True:
+            await asyncio.sleep(self._spec.ack_wait / 2)
+            await self._quietly(delivery.working(self._connection))
+
+    async def _answer(self, delivery: Delivery, outcome: Outcome) -> None:
+        match outcome:
+            case Ack():
+                await self._quietly(delivery.ack(self._connection))
+            case Nak(delay=delay):
+                await self._quietly(delivery.nak(self._connection, delay))
+            case Term(reason=reason):
+                try:
+                    await put_aside(self._jetstream, delivery, reason)
+                except SetpointError as error:
+                    log.warning("dead letter not stored", error=error.message)
+                    await self._quietly(delivery.nak(self._connection, NOT_STORED_DELAY))
+                else:
+                    await self._quietly(delivery.term(self._connection, reason))
+
+    async def _quietly(self, answer: Awaitable[None]) -> None:
+        # An answer that does not arrive means a second delivery, for which every handler is made.
+        try:
+            await answer
+        except SetpointError as error:
+            log.debug("answer not sent", error=error.message)

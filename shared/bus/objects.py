@@ -1,0 +1,301 @@
+"""
+The artifacts: immutable bytes under their digest.
+
+The form is JetStream's object store; reading and writing are our own. A name is never given to
+other bytes, whoever reads verifies the digest, and every wait has an end. There is one writer.
+"""
+
+import asyncio
+import base64
+import json
+import secrets
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from shared.bus.errors import NoStream
+from shared.bus.jetstream import JetStream
+from shared.bus.reader import Reader
+from shared.errors import MalformedError, SetpointError, TransientError, WaitingError
+from shared.messages import subjects
+from shared.model import Digest
+
+log = structlog.get_logger()
+
+CHUNK = 512 * 1024  # bytes; the fastest with sync always
+CHUNK_TIMEOUT = 5.0  # seconds
+READ_TIMEOUT = 30.0  # seconds for one object
+CLEAN_TIMEOUT = 2.0  # seconds for removing what a failed put left
+CHUNK_BATCH = 16  # chunks under way, 8 MiB
+_HASH_INLINE = 256 * 1024  # bytes; more is hashed in a thread
+_BUCKET = subjects.ARTIFACTS
+_STREAM = f"OBJ_{_BUCKET}"
+_CHUNKS = f"$O.{_BUCKET}.C."
+_METAS = f"$O.{_BUCKET}.M."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Meta:
+    name: str
+    nuid: str
+    size: int
+    chunks: int
+
+
+class ArtifactObjects:
+    """
+    Store, read, list and remove artifacts and their indexes.
+    """
+
+    def __init__(self, jetstream: JetStream) -> None:
+        self._jetstream = jetstream
+        self._reader = Reader(jetstream.connection, _STREAM)
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._writing: set[str] = set()
+
+    async def put(self, digest: Digest, data: bytes, *, force: bool = False) -> None:
+        """
+        Store an artifact unless it is there; ``force`` reads all of it to know.
+
+        Raises:
+            TransientError: It is not stored; nothing of it stays visible.
+
+        """
+        await self._put(str(digest), digest, data, force=force)
+
+    async def put_index(self, digest: Digest, data: bytes, *, force: bool = False) -> None:
+        """
+        Store the index of the artifact that ``digest`` names.
+        """
+        own = await _digest(data)
+        await self._put(_index_name(digest), own, data, force=force)
+
+    async def get(self, digest: Digest, *, limit: int) -> bytes:
+        """
+        Read an artifact of at most ``limit`` bytes and verify it.
+
+        Raises:
+            WaitingError: It is not there (reason ``NotFound``).
+            TransientError: It is damaged or not whole (reason ``ArtifactTorn``).
+            MalformedError: It is larger than the limit.
+
+        """
+        return await self._get(str(digest), digest, limit)
+
+    async def get_index(self, digest: Digest, index_digest: Digest, *, limit: int) -> bytes:
+        """
+        Read the index of an artifact and verify it against the index's own digest.
+        """
+        return await self._get(_index_name(digest), index_digest, limit)
+
+    async def exists(self, digest: Digest) -> bool:
+        """
+        Say whether an artifact is there with all its chunks.
+        """
+        meta = await self._meta(str(digest))
+        return meta is not None and await self._whole(meta)
+
+    async def delete(self, digest: Digest) -> None:
+        """
+        Remove an artifact and its index.
+        """
+        for name in (str(digest), _index_name(digest)):
+            async with self._locks[name]:
+                meta = await self._meta(name)
+                await self._purge(_meta_subject(name))
+                if meta is not None:
+                    await self._purge(_CHUNKS + meta.nuid)
+
+    async def names(self) -> list[str]:
+        """
+        Return the names of all objects, indexes included.
+        """
+        return sorted(meta.name for meta in await self._metas())
+
+    async def sweep(self) -> int:
+        """
+        Remove chunks that no object refers to; return how many objects left some.
+
+        Only the one writer may do this: what it is writing now stays.
+        """
+        chunks = await self._chunk_counts(_CHUNKS + ">")
+        known = {meta.nuid for meta in await self._metas()} | self._writing
+        orphans = [nuid for nuid in chunks if nuid not in known]
+        for nuid in orphans:
+            await self._purge(_CHUNKS + nuid)
+        return len(orphans)
+
+    async def _put(self, name: str, digest: Digest, data: bytes, *, force: bool) -> None:
+        if await _digest(data) != digest:
+            raise MalformedError(f"object {name}: the bytes do not have this digest")
+        async with self._locks[name]:
+            old = await self._meta(name)
+            if old is not None and await self._good(old, digest, len(data), force=force):
+                return
+            nuid = secrets.token_hex(11)
+            self._writing.add(nuid)
+            try:
+                await self._write(name, nuid, data, digest)
+            except BaseException:
+                await self._clean(name, nuid)
+                raise
+            finally:
+                self._writing.discard(nuid)
+            if old is not None:
+                with suppress(SetpointError):
+                    await self._purge(_CHUNKS + old.nuid)
+
+    async def _good(self, meta: _Meta, digest: Digest, size: int, *, force: bool) -> bool:
+        if meta.size != size:
+            return False
+        if not force:
+            return await self._whole(meta)
+        try:
+            await self._get(meta.name, digest, size)
+        except TransientError as error:
+            if error.reason != "ArtifactTorn":
+                raise
+            return False
+        return True
+
+    async def _write(self, name: str, nuid: str, data: bytes, digest: Digest) -> None:
+        chunks = 0
+        for at in range(0, len(data), CHUNK):
+            await self._jetstream.publish(
+                _CHUNKS + nuid, data[at : at + CHUNK], within=CHUNK_TIMEOUT
+            )
+            chunks += 1
+        meta = {
+            "name": name,
+            "bucket": _BUCKET,
+            "nuid": nuid,
+            "size": len(data),
+            "chunks": chunks,
+            "mtime": datetime.now(UTC).isoformat(),
+            "digest": "SHA-256=" + base64.urlsafe_b64encode(bytes.fromhex(digest.hex)).decode(),
+            "options": {"max_chunk_size": CHUNK},
+        }
+        await self._jetstream.publish(
+            _meta_subject(name),
+            json.dumps(meta).encode(),
+            within=CHUNK_TIMEOUT,
+            headers={"Nats-Rollup": "sub"},
+        )
+        stored = await self._meta(name)
+        if stored is None or stored.nuid != nuid:
+            raise TransientError(f"object {name} is not there after it was stored")
+
+    async def _clean(self, name: str, nuid: str) -> None:
+        # Best effort: what stays is invisible, and swept later.
+        async def clean() -> None:
+            meta = await self._meta(name)
+            if meta is None or meta.nuid != nuid:
+                await self._purge(_CHUNKS + nuid)
+
+        with suppress(SetpointError, TimeoutError):
+            async with asyncio.timeout(CLEAN_TIMEOUT):
+                await clean()
+
+    async def _get(self, name: str, digest: Digest, limit: int) -> bytes:
+        try:
+            async with asyncio.timeout(READ_TIMEOUT):
+                return await self._read(name, digest, limit)
+        except TimeoutError as error:
+            raise _torn(name, f"it could not be read within {READ_TIMEOUT:g} s") from error
+
+    async def _read(self, name: str, digest: Digest, limit: int) -> bytes:
+        meta = await self._meta(name)
+        if meta is None:
+            raise WaitingError(
+                f"object {name} is not in the store; the source must store it again",
+                reason="NotFound",
+            )
+        if meta.size > limit:
+            raise MalformedError(
+                f"object {name} has {meta.size} bytes, over the limit of {limit}",
+                reason="ArchiveTooLarge",
+            )
+        parts: list[bytes] = []
+        size = 0
+        if meta.size:
+            async for stored in self._reader.read(_CHUNKS + meta.nuid, batch=CHUNK_BATCH):
+                parts.append(stored.data)
+                size += len(stored.data)
+                if size > meta.size:
+                    raise _torn(name, f"it has more than its {meta.size} bytes")
+        if size != meta.size:
+            raise _torn(name, f"only {size} of {meta.size} bytes are there")
+        data = b"".join(parts)
+        if await _digest(data) != digest:
+            raise _torn(name, "its bytes do not have its digest")
+        return data
+
+    async def _meta(self, name: str) -> _Meta | None:
+        stored = await self._reader.last(_meta_subject(name))
+        return None if stored is None else _parse(stored.data)
+
+    async def _metas(self) -> list[_Meta]:
+        try:
+            found = [_parse(stored.data) async for stored in self._reader.read(_METAS + ">")]
+        except NoStream:
+            return []
+        return [meta for meta in found if meta is not None]
+
+    async def _whole(self, meta: _Meta) -> bool:
+        counts = await self._chunk_counts(_CHUNKS + meta.nuid)
+        return counts.get(meta.nuid, 0) == meta.chunks
+
+    async def _chunk_counts(self, subject: str) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        while True:
+            info = await self._jetstream.call(
+                f"STREAM.INFO.{_STREAM}", {"subjects_filter": subject, "offset": len(counts)}
+            )
+            page = info["state"].get("subjects") or {}
+            before = len(counts)
+            counts |= {key.removeprefix(_CHUNKS): int(count) for key, count in page.items()}
+            if len(counts) == before or len(counts) >= int(info.get("total", 0)):
+                return counts
+
+    async def _purge(self, subject: str) -> None:
+        await self._jetstream.call(f"STREAM.PURGE.{_STREAM}", {"filter": subject})
+
+
+def _parse(data: bytes) -> _Meta | None:
+    try:
+        body = json.loads(data)
+        # Links of the object store are not followed: a name means its own bytes.
+        if body.get("deleted") or (body.get("options") or {}).get("link"):
+            return None
+        return _Meta(
+            name=str(body["name"]),
+            nuid=str(body["nuid"]),
+            size=int(body.get("size", 0)),
+            chunks=int(body.get("chunks", 0)),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _meta_subject(name: str) -> str:
+    return _METAS + base64.urlsafe_b64encode(name.encode()).decode()
+
+
+def _index_name(digest: Digest) -> str:
+    return f"{digest}.index"
+
+
+def _torn(name: str, what: str) -> TransientError:
+    return TransientError(
+        f"object {name} in the store is damaged: {what}; the source must store it again",
+        reason="ArtifactTorn",
+    )
+
+
+async def _digest(data: bytes) -> Digest:
+    if len(data) <= _HASH_INLINE:
+        return Digest.of(data)
+    return await asyncio.to_thread(Digest.of, data)

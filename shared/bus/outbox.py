@@ -1,0 +1,188 @@
+"""
+The outbox: events that NATS has not confirmed yet, on the disk of the service.
+
+One line per event: a checksum, then JSON. A line is accepted when it is synced. How far it was sent
+is remembered in a second file; when all is sent, the first is emptied. A crash between sending and
+remembering sends again, with the same id.
+"""
+
+import asyncio
+import json
+import os
+import zlib
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from shared.bus.files import replace, sync_directory
+
+log = structlog.get_logger()
+
+LIMIT = 64 * 1024 * 1024  # bytes
+_CHECKSUM = 8  # hex digits of crc32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """
+    A message that waits: its bytes are an envelope.
+    """
+
+    subject: str
+    id: str
+    data: bytes
+
+
+Send = Callable[[Entry], Awaitable[None]]
+
+
+class Outbox:
+    """
+    A bounded, durable queue for one process.
+    """
+
+    def __init__(self, path: Path, limit: int = LIMIT) -> None:
+        self._path = path
+        self._done_path = path.with_name(path.name + ".done")
+        self._limit = limit
+        self._writing = asyncio.Lock()
+        self._draining = asyncio.Lock()
+        self.refused = 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._done, self._end = _recover(path, self._done_path)
+
+    @property
+    def empty(self) -> bool:
+        """
+        Say whether nothing waits.
+        """
+        return self._done >= self._end
+
+    @property
+    def size(self) -> int:
+        """
+        The bytes that wait.
+        """
+        return self._end - self._done
+
+    async def append(self, entry: Entry) -> bool:
+        """
+        Take an entry; when this returns True it is on the disk. False: the outbox is full.
+        """
+        line = _line(entry)
+        async with self._writing:
+            if self._end + len(line) > self._limit:
+                self.refused += 1
+                return False
+            await _to_the_end(_append, self._path, self._end, line)
+            self._end += len(line)
+            return True
+
+    async def drain(self, send: Send) -> int:
+        """
+        Send all entries in order; return how many were.
+
+        Whatever ``send`` raises ends it: that entry and the later ones stay.
+        """
+        sent = 0
+        async with self._draining:
+            while not self.empty:
+                entry, after = await asyncio.to_thread(_read_line, self._path, self._done)
+                if entry is not None:
+                    await send(entry)
+                    sent += 1
+                await self._mark(self._done, after)
+        return sent
+
+    def __repr__(self) -> str:
+        return f"<Outbox {self._path.name} {self.size} of {self._limit} bytes wait>"
+
+    async def _mark(self, start: int, after: int) -> None:
+        # Nothing here is synced: after a power cut some events go twice, which their ids bear.
+        async with self._writing:
+            self._done = after
+            if self.empty:
+                _clear(self._path, self._done_path)
+                self._done = self._end = 0
+            else:
+                replace(self._done_path, _done_mark(self._path, start, after))
+
+
+def _line(entry: Entry) -> bytes:
+    text = json.dumps([entry.subject, entry.id, entry.data.decode()]).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _parse(line: bytes) -> Entry | None:
+    checksum, _, text = line.rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
+        return None
+    subject, id_, data = json.loads(text)
+    return Entry(subject=subject, id=id_, data=data.encode())
+
+
+def _append(path: Path, end: int, line: bytes) -> None:
+    new = not path.exists()
+    with path.open("r+b" if not new else "w+b") as file:
+        file.truncate(end)  # what an earlier attempt left half written
+        file.seek(end)
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+    if new:
+        sync_directory(path.parent)
+
+
+def _read_line(path: Path, offset: int) -> tuple[Entry | None, int]:
+    with path.open("rb") as file:
+        file.seek(offset)
+        line = file.readline()
+    entry = _parse(line)
+    if entry is None:
+        log.error("outbox line damaged", path=str(path), offset=offset)
+    return entry, offset + len(line)
+
+
+def _clear(path: Path, done_path: Path) -> None:
+    # The offset first: lines without it only go twice.
+    done_path.unlink(missing_ok=True)
+    os.truncate(path, 0)
+
+
+def _done_mark(path: Path, start: int, after: int) -> bytes:
+    # The checksum ties the offset to this very line: an offset that survived its file would else
+    # hide lines of the next one.
+    with path.open("rb") as file:
+        file.seek(start)
+        return b"%d %d %s" % (start, after, file.read(_CHECKSUM))
+
+
+def _recover(path: Path, done_path: Path) -> tuple[int, int]:
+    if not path.exists():
+        return 0, 0
+    data = path.read_bytes()
+    end = data.rfind(b"\n") + 1  # a torn last line was never accepted
+    try:
+        first, second, checksum = done_path.read_bytes().split(b" ")
+        start, done = int(first), int(second)
+    except (FileNotFoundError, ValueError):
+        return 0, end
+    whole = 0 <= start < done <= end and data[done - 1 : done] == b"\n"
+    if whole and data[start : start + _CHECKSUM] == checksum:
+        return done, end
+    return 0, end
+
+
+async def _to_the_end(function: Callable[..., None], *args: object) -> None:
+    # A thread cannot be cancelled: two of them must never write at once.
+    task = asyncio.ensure_future(asyncio.to_thread(function, *args))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task})
+        raise

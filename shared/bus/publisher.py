@@ -1,0 +1,81 @@
+"""Accept events: into the stream, or into the outbox, in order."""
+
+import asyncio
+
+import structlog
+
+from shared.bus.bus import PUBLISH_TIMEOUT, Bus
+from shared.bus.outbox import Entry, Outbox
+from shared.errors import MalformedError, TransientError, WaitingError
+from shared.messages import Envelope, encode
+
+log = structlog.get_logger()
+
+RETRY = 1.0  # seconds between attempts to empty the outbox while NATS is there
+DRAIN_TIMEOUT = 2.0  # seconds for one entry; nobody waits for it
+
+
+class EventPublisher:
+    """
+    The way of all events of a service.
+
+    While the outbox holds anything, new events go behind it: their order is kept.
+    """
+
+    def __init__(self, bus: Bus, outbox: Outbox) -> None:
+        self._bus = bus
+        self._outbox = outbox
+        self._order = asyncio.Lock()
+        self._filled = asyncio.Event()
+        if not outbox.empty:
+            self._filled.set()
+
+    @property
+    def refused(self) -> int:
+        """
+        How many events were refused because the outbox was full.
+        """
+        return self._outbox.refused
+
+    async def accept(self, subject: str, envelope: Envelope) -> bool:
+        """
+        Return True as soon as the event cannot be lost any more; False if it is refused.
+
+        Raises:
+            MalformedError: The event can never be sent.
+
+        """
+        data = encode(envelope)
+        async with self._order:
+            if self._outbox.empty:
+                try:
+                    await self._bus.publish_raw(subject, data, envelope.id, within=PUBLISH_TIMEOUT)
+                except (TransientError, WaitingError) as error:
+                    log.debug("event goes to the outbox", error=error.message)
+                else:
+                    return True
+            accepted = await self._outbox.append(Entry(subject=subject, id=envelope.id, data=data))
+            self._filled.set()
+        return accepted
+
+    async def run(self) -> None:
+        """
+        Empty the outbox whenever NATS is there, until cancelled.
+        """
+        while True:
+            await self._filled.wait()
+            await self._bus.up.wait()
+            self._filled.clear()
+            try:
+                await self._outbox.drain(self._send)
+            except (TransientError, WaitingError) as error:
+                log.debug("outbox waits", error=error.message)
+                self._filled.set()
+                await asyncio.sleep(RETRY)
+
+    async def _send(self, entry: Entry) -> None:
+        try:
+            await self._bus.publish_raw(entry.subject, entry.data, entry.id, within=DRAIN_TIMEOUT)
+        except MalformedError as error:
+            # It would hold up all others for ever.
+            log.error("event dropped", subject=entry.subject, error=error.message)  # noqa: TRY400

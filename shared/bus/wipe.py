@@ -1,0 +1,67 @@
+"""Find out that a stream was wiped or rolled back while nobody looked."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from shared.bus.files import replace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """
+    What a stream was when it was last seen.
+    """
+
+    created: str
+    sequence: int
+
+
+class Watermarks:
+    """
+    Creation time and last sequence of each stream, in memory and in a small file.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._marks: dict[str, Mark] = {}
+        if path is not None and path.exists():
+            self._marks = _read(path)
+
+    def seen(self, stream: str, created: str, sequence: int) -> bool:
+        """
+        Remember a stream's state; say whether it is another stream than before.
+
+        A creation time only compares within one server, so every other one counts as newer.
+        """
+        old = self._marks.get(stream)
+        wiped = old is not None and (created != old.created or sequence < old.sequence)
+        mark = Mark(created=created, sequence=sequence)
+        if mark != old:
+            self._marks[stream] = mark
+            self._save()
+        return wiped
+
+    def reached(self, stream: str, sequence: int) -> None:
+        """
+        Remember, in memory only, that the stream had this sequence.
+        """
+        old = self._marks.get(stream)
+        if old is not None and sequence > old.sequence:
+            self._marks[stream] = Mark(created=old.created, sequence=sequence)
+
+    def _save(self) -> None:
+        if self._path is not None:
+            text = json.dumps({name: asdict(mark) for name, mark in self._marks.items()})
+            replace(self._path, text.encode())
+
+
+def _read(path: Path) -> dict[str, Mark]:
+    # A damaged file is like none: the next look writes it again.
+    try:
+        return {
+            str(name): Mark(created=str(mark["created"]), sequence=int(mark["sequence"]))
+            for name, mark in json.loads(path.read_bytes()).items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
