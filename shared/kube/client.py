@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Self
 
 from shared.kube.discovery import Discovery
-from shared.kube.objects import Json, Objects
+from shared.kube.events import write_event
+from shared.kube.objects import Objects
 from shared.kube.requests import Call, Requests
 from shared.kube.resource import Resource
 from shared.kube.session import Access, open_access
 from shared.kube.translate import Target
 from shared.kube.watch import Selection, WatchEvent, follow
+from shared.messages import Event
 
 PARALLEL = 32  # requests under way; a two-core API server is busy with 16
 LEASE_TIMEOUT = 4.0  # seconds; two tries fit before the renew deadline of a Lease
@@ -100,11 +102,14 @@ class Kube(Objects):
         )
         return follow(self, self._watches, resource, selection)
 
+    async def record_event(self, event: Event) -> bool:
+        """
+        Try once to write a Kubernetes Event; say whether it is there.
+        """
+        return await write_event(self, event)
+
     def _not_served(self, resource: Resource) -> None:
         self.discovery.forget(resource.group, resource.kind)
 
     def __repr__(self) -> str:
         return f"Kube({self.address})"
-
-
-__all__ = ["Json", "Kube"]
