@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 GIB = 2**30
 # What Kubernetes' own build writes into its binaries; without it the server calls itself v0.0.0.
 _KUBERNETES = "k8s.io/component-base/version"
-# Builds of other sources that stay in the cache: other checkouts and branches use them in turn.
-KEPT = 3
+# Builds that stay in the cache, the newest included: checkouts and branches use them in turn.
+KEPT = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ def _tidy(name: str, cache: Path) -> None:
     """
     builds = [path.parent for path in cache.glob(f"{name}-*/{name}")]
     builds.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for old in builds[KEPT + 1 :]:
+    for old in builds[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
 
 
