@@ -5,7 +5,8 @@ Written before the apply as the union of old and new, trimmed after a confirmed 
 any point leaves a superset, never a leak.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -64,7 +65,7 @@ class Inventory:
         return cls({one.key: version_of(one.api_version) for one in desired})
 
     @property
-    def keys(self) -> Set[ObjectKey]:
+    def keys(self) -> AbstractSet[ObjectKey]:
         """
         Return the keys.
         """

@@ -5,7 +5,8 @@ Stages: what defines kinds and places first, then classes, then everything else.
 only for what it needs of an earlier one.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import Any
 
@@ -92,7 +93,7 @@ def delete_order(keys: Iterable[ObjectKey]) -> list[ObjectKey]:
 
 
 def blocked_by(
-    obj: Desired, missing: Set[ObjectKey], desired: Mapping[ObjectKey, Desired]
+    obj: Desired, missing: AbstractSet[ObjectKey], desired: Mapping[ObjectKey, Desired]
 ) -> ObjectKey | None:
     """
     Return which missing (refused or pending) object this one cannot do without.

@@ -2,7 +2,8 @@
 May this object be deleted? Decided from the live object that was just read.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +45,7 @@ def decide_prune(
     live: Mapping[str, Any] | None,
     owner: Owner,
     *,
-    applied_uids: Set[str] = frozenset(),
+    applied_uids: AbstractSet[str] = frozenset(),
     holds_applied: bool = False,
 ) -> Decision:
     """
