@@ -1,0 +1,266 @@
+"""
+Git by dulwich: which commit a ref names, and the tree of that commit, packed.
+
+Blocking, and therefore run in a worker process. No work tree is written, no program but ssh is
+run, no configuration is read: objects are read from the pack that the origin sent.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import urllib3.util
+from dulwich.client import GitClient, HttpGitClient, SSHGitClient
+from dulwich.object_format import OBJECT_FORMATS
+from dulwich.object_store import (
+    DiskObjectStore,
+    MemoryObjectStore,
+    ObjectStoreGraphWalker,
+    PackBasedObjectStore,
+)
+from dulwich.objects import Commit, ObjectID, Tag
+
+from services.source.adapters import ssh
+from services.source.adapters.job import Answer, Job
+from services.source.adapters.pool import OriginPool
+from services.source.adapters.tree import read_tree
+from services.source.core.reference import FAILED, Reference
+from shared.artifact import encode_index, index, pack
+from shared.errors import TransientError
+from shared.model import Revision
+
+PACK_LIMIT = 256 * 1024 * 1024  # bytes that a fetch may bring; twice the unpacked artifact
+_MEMORY_PACK = 8 * 1024 * 1024  # bytes; larger packs are read from disk, at half the speed
+_TAG_DEPTH = 5  # tags of tags; more is a joke
+_HEADS = "refs/heads/"
+_SUBJECT = 1024  # characters of a commit's first line; messages cut it further
+
+Store = MemoryObjectStore | PackBasedObjectStore
+
+
+def look(job: Job) -> tuple[Answer, bytes, bytes]:
+    """
+    Ask the origin for its head, and fetch and pack the tree if it is not the known one.
+
+    Raises:
+        Exception: Whatever the library raises; ``trouble.explain`` puts it into words.
+
+    """
+    visit = _Visit(job)
+    try:
+        with tempfile.TemporaryFile(dir=job.where) as spool:
+            visit.run(spool)
+            if visit.found == job.known:
+                return Answer(kind="unchanged", revision=job.known), b"", b""
+            return _packed(visit, spool)
+    except Exception as exc:
+        # What was learnt before the failure: people want to know what could not be fetched.
+        exc.add_note(visit.found)
+        raise
+
+
+class _Visit:
+    """
+    One conversation with an origin: which revision, and its objects if they are not known.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.reference = Reference(**job.reference)
+        self.revision = self.reference.pinned
+        self.object_format = "sha1"
+        self._client, self._path = _connect(job)
+
+    @property
+    def found(self) -> str:
+        return str(self.revision or "")
+
+    def run(self, spool: IO[bytes]) -> None:
+        prefix = self.reference.prefix
+        if prefix.startswith(_HEADS):
+            # A branch points at a commit itself: head and fetch are one conversation.
+            self._fetch(self._choose, prefix, spool, depth=1)
+            return
+        if self.revision is None:
+            self.revision = self._resolve(self._refs(prefix))
+        if self.found != self.job.known:
+            self._fetch_revision(self.revision, spool)
+
+    def _choose(self, refs: Mapping[str, str]) -> list[str]:
+        self.revision = self._resolve(refs)
+        return [] if self.found == self.job.known else [self.revision.hex]
+
+    def _resolve(self, refs: Mapping[str, str]) -> Revision:
+        try:
+            return self.reference.resolve(refs)
+        except TransientError:
+            if not refs and not self._refs("refs/"):
+                raise TransientError(
+                    "git repository is empty; push a first commit", reason="EmptyGitRepository"
+                ) from None
+            raise
+
+    def _refs(self, prefix: str) -> dict[str, str]:
+        client, path = (
+            _connect(self.job) if self.job.scheme == "ssh" else (self._client, self._path)
+        )
+        found = client.get_refs(path.encode(), ref_prefix=[prefix.encode()]).refs
+        _refuse_dumb(client)
+        return _texts(found)
+
+    def _fetch_revision(self, revision: Revision, spool: IO[bytes]) -> None:
+        """
+        Fetch the commit alone, or, where the server gives no bare commit, the history that has it.
+        """
+        prefix = self.reference.prefix or "HEAD"
+        try:
+            self._fetch(lambda _: [revision.hex], prefix, spool, depth=1)
+        except Exception:
+            if self.reference.pinned is None:
+                raise
+            spool.seek(0)
+            spool.truncate()
+            prefix = self.reference.fallback_ref or _HEADS
+            self._fetch(lambda refs: sorted(set(refs.values())), prefix, spool, depth=None)
+
+    def _fetch(
+        self,
+        choose: Callable[[dict[str, str]], list[str]],
+        prefix: str,
+        spool: IO[bytes],
+        depth: int | None,
+    ) -> None:
+        def wants(refs: Mapping[Any, bytes | None], depth: int | None = None) -> list[ObjectID]:
+            del depth
+            _refuse_dumb(self._client)
+            return [ObjectID(sha.encode()) for sha in choose(_texts(refs))]
+
+        def take(data: bytes) -> int:
+            if spool.tell() + len(data) > PACK_LIMIT:
+                raise TransientError(
+                    f"the repository sends more than {PACK_LIMIT >> 20} MiB for one revision; make "
+                    "it smaller, or declare a smaller repository",
+                    reason=FAILED,
+                )
+            return spool.write(data)
+
+        result = self._client.fetch_pack(
+            self._path.encode(),
+            wants,
+            ObjectStoreGraphWalker([], lambda _sha: []),
+            take,
+            depth=depth,
+            ref_prefix=[prefix.encode()],
+        )
+        self.object_format = result.object_format or "sha1"
+
+
+def _packed(visit: _Visit, spool: IO[bytes]) -> tuple[Answer, bytes, bytes]:
+    revision = visit.revision
+    assert revision is not None  # noqa: S101 - a visit that did not find one has raised
+    store = _store(spool, visit.object_format, Path(visit.job.where))
+    try:
+        commit = _commit(store, revision)
+        tree = read_tree(store, commit.tree, visit.job.ignore)
+    finally:
+        store.close()
+    archive, entries = pack(tree), encode_index(index(tree))
+    subject = commit.message.decode(errors="replace").lstrip().partition("\n")[0]
+    answer = Answer(
+        kind="fetched", revision=str(revision), subject=subject[:_SUBJECT], files=len(tree)
+    )
+    return answer, archive, entries
+
+
+def _texts(refs: Mapping[Any, bytes | None]) -> dict[str, str]:
+    return {
+        name.decode(errors="replace"): sha.decode("ascii")
+        for name, sha in refs.items()
+        if sha is not None
+    }
+
+
+def _connect(job: Job) -> tuple[GitClient, str]:
+    secrets = job.credentials
+    if job.scheme == "ssh":
+        line = ssh.command(job.host, job.port, job.addresses[0], secrets, Path(job.where))
+        client: GitClient = SSHGitClient(
+            job.host, port=job.port, username=job.user, ssh_command=line, thin_packs=False
+        )
+        return client, job.path
+    pool = OriginPool(job.origin, job.addresses, _headers(secrets), **_tls(job))
+    # Type and origin are the pool's business; the client must not build one of its own.
+    http = HttpGitClient(job.origin + "/", pool_manager=pool, thin_packs=False, quiet=True)
+    return http, job.path
+
+
+def _headers(secrets: Mapping[str, str]) -> dict[str, str]:
+    headers = {"User-Agent": "git/2.0 (setpoint)"}
+    if secrets.get("username"):
+        # The library would encode as latin-1; the field's servers read UTF-8.
+        pair = f"{secrets['username']}:{secrets['password']}".encode().decode("latin-1")
+        made = urllib3.util.make_headers(basic_auth=pair)
+        headers["Authorization"] = made["authorization"]
+    elif secrets.get("bearer"):
+        headers["Authorization"] = f"Bearer {secrets['bearer']}"
+    return headers
+
+
+def _tls(job: Job) -> dict[str, Any]:
+    found: dict[str, Any] = {"cert_reqs": "CERT_REQUIRED"}
+    if job.credentials.get("ca"):
+        found["ca_cert_data"] = job.credentials["ca"]
+    if job.credentials.get("certificate"):
+        for option, name in (("cert_file", "certificate"), ("key_file", "key")):
+            file = Path(job.where) / name
+            file.touch(mode=0o600)
+            file.write_text(job.credentials[name], encoding="utf-8")
+            found[option] = str(file)
+    return found
+
+
+def _refuse_dumb(client: GitClient) -> None:
+    if getattr(client, "dumb", False):
+        raise TransientError(
+            "the server does not answer as a Git server with the smart HTTP protocol; check the "
+            "path of spec.url",
+            reason=FAILED,
+        )
+
+
+def _store(spool: IO[bytes], object_format: str, where: Path) -> Store:
+    kind = OBJECT_FORMATS[object_format]
+    store: Store
+    if spool.tell() <= _MEMORY_PACK:
+        store = MemoryObjectStore(object_format=kind)
+    else:
+        (where / "objects" / "pack").mkdir(parents=True)
+        store = DiskObjectStore(where / "objects", object_format=kind)
+    file, commit, abort = store.add_pack()
+    spool.seek(0)
+    try:
+        while part := spool.read(1 << 20):
+            file.write(part)
+    except BaseException:
+        abort()
+        raise
+    commit()
+    return store
+
+
+def _commit(store: Store, revision: Revision) -> Commit:
+    sha = revision.hex.encode()
+    for _ in range(_TAG_DEPTH):
+        try:
+            found = store[ObjectID(sha)]
+        except KeyError:
+            break
+        if isinstance(found, Commit):
+            return found
+        if not isinstance(found, Tag):
+            break
+        sha = found.object[1]
+    raise TransientError(
+        f"commit {revision.hex} is not in the repository; push it or change spec.ref", reason=FAILED
+    )

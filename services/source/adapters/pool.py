@@ -1,0 +1,121 @@
+"""
+HTTP to one origin: vetted addresses only, no redirect to elsewhere, a bound on every wait.
+"""
+
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+CONNECT_TIMEOUT = 10.0  # seconds
+IDLE_TIMEOUT = 30.0  # seconds in which the origin sends nothing
+_REDIRECTS = 5  # within the origin; more is a loop
+_PORTS = {"http": 80, "https": 443}
+_OK = 200
+_REDIRECT = frozenset({301, 302, 303, 307, 308})
+
+
+class HttpRefusal(Exception):  # noqa: N818 - an answer of the origin, not a fault of ours
+    """
+    The origin answered with another status than 200.
+    """
+
+    def __init__(self, status: int, retry_after: float | None = None, target: str = "") -> None:
+        super().__init__(f"HTTP status {status}")
+        self.status = status
+        self.retry_after = retry_after
+        self.target = target
+
+
+class OriginPool(urllib3.PoolManager):
+    """
+    Connections to one origin.
+    """
+
+    def __init__(
+        self, origin: str, addresses: Sequence[str], headers: Mapping[str, str], **tls: Any
+    ) -> None:
+        super().__init__(
+            headers=dict(headers),
+            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=IDLE_TIMEOUT),
+            retries=False,
+            **tls,
+        )
+        self._origin = origin
+        self.pool_classes_by_scheme = _pools(addresses)
+
+    def urlopen(  # type: ignore[override]  # the library's two signatures are one here
+        self, method: str, url: str, **kw: Any
+    ) -> urllib3.BaseHTTPResponse:
+        """
+        Send a request; follow redirects inside the origin only.
+        """
+        for _ in range(_REDIRECTS):
+            if origin_of(url) != self._origin:
+                raise HttpRefusal(302, target=origin_of(url))
+            response = super().urlopen(method, url, **{**kw, "redirect": False})
+            if response.status == _OK:
+                return response
+            target = response.headers.get("Location")
+            response.close()
+            if response.status not in _REDIRECT or not target or method != "GET":
+                break
+            url = urljoin(url, target)
+        raise HttpRefusal(response.status, _seconds(response.headers.get("Retry-After")))
+
+
+def origin_of(url: str) -> str:
+    """
+    Return scheme, host and port of a URL.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}:{parts.port or _PORTS.get(parts.scheme, 0)}"
+
+
+def dial(addresses: Sequence[str], port: int, timeout: float = CONNECT_TIMEOUT) -> socket.socket:
+    """
+    Connect to the first of the addresses that answers.
+    """
+    trouble: OSError = OSError("the name has no address")
+    for address in addresses:
+        try:
+            return socket.create_connection((address, port), timeout)
+        except OSError as exc:
+            trouble = exc
+    raise trouble
+
+
+def _pools(addresses: Sequence[str]) -> dict[str, type[HTTPConnectionPool]]:
+    class Checked(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            try:
+                found = dial(addresses, self.port or 0)
+            except TimeoutError as exc:
+                raise ConnectTimeoutError(self, "no answer") from exc
+            except OSError as exc:
+                raise NewConnectionError(self, exc.strerror or str(exc)) from exc
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return found
+
+    class CheckedTls(Checked, HTTPSConnection):
+        pass
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Checked
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = CheckedTls
+
+    return {"http": Pool, "https": TlsPool}
+
+
+def _seconds(text: str | None) -> float | None:
+    # A date is allowed too, but nobody that we know sends one here.
+    return float(text) if text is not None and text.isdigit() else None

@@ -1,0 +1,149 @@
+"""
+What went wrong with an origin, in words: which host, what was expected, what to do.
+"""
+
+import re
+import ssl
+from collections.abc import Iterator
+
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from services.source.adapters.job import Answer, Job
+from services.source.adapters.pool import IDLE_TIMEOUT, HttpRefusal
+from services.source.core.reference import FAILED
+from shared.errors import MalformedError, SetpointError
+
+_UNREACHABLE = "check spec.url, and that the host can be reached from the source service"
+_MESSAGE = 600  # characters; what a server says is its own affair
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\uffff]+")
+_UNAUTHORIZED = 401
+_STATUS = {
+    401: "wants credentials (401); name a Secret with them in spec.secretRef",
+    403: "does not allow access (403); give the account the right to read the repository",
+    404: "repository not found (404); check spec.url, or the account's right to see it",
+    429: "asks to slow down (429); raise spec.interval",
+}
+_SSH = (
+    (
+        "host key verification failed",
+        "the host's key is not the one in known_hosts of the Secret; correct known_hosts, or find "
+        "out who answers in the host's place",
+    ),
+    (
+        "permission denied",
+        "the host does not accept the key 'identity' of the Secret, or 'password' does not open "
+        "it; give the key the right to read the repository, or correct the Secret",
+    ),
+    (
+        "libcrypto",
+        "'identity' of the Secret is no private key that ssh can read; correct the Secret",
+    ),
+    (
+        "invalid format",
+        "'identity' of the Secret is no private key that ssh can read; correct the Secret",
+    ),
+    ("connection refused", f"connection refused; {_UNREACHABLE}"),
+    ("timed out", f"no answer; {_UNREACHABLE}"),
+    ("not appear to be a git repository", "repository not found at this path; check spec.url"),
+    (
+        "repository not found",
+        "repository not found; check spec.url, or the key's right to see it",
+    ),
+)
+
+
+def explain(job: Job, error: BaseException) -> Answer:
+    """
+    Turn whatever the look raised into an answer without secrets.
+    """
+    revision = next(iter(getattr(error, "__notes__", ())), "")
+    reason, retry_after = FAILED, None
+    if isinstance(error, MalformedError):
+        # The tree was fetched; what cannot be made of it is an archive.
+        reason, message = "ArchiveOperationFailed", error.message
+    elif isinstance(error, SetpointError):
+        reason, message, retry_after = error.reason, error.message, error.retry_after
+    else:
+        message, retry_after = _foreign(job, error)
+        message = f"{job.origin}: {message}"
+    return Answer(
+        kind="failed",
+        revision=revision,
+        reason=reason,
+        message=masked(message, job.credentials),
+        retry_after=retry_after,
+    )
+
+
+def masked(message: str, secrets: dict[str, str]) -> str:
+    """
+    Put ``***`` in place of each secret, and cut what is too long or not printable.
+    """
+    for name, value in secrets.items():
+        if name != "username" and value.strip():
+            message = message.replace(value.strip(), "***")
+    return _UNPRINTABLE.sub(" ", message)[:_MESSAGE].strip()
+
+
+def _foreign(job: Job, error: BaseException) -> tuple[str, float | None]:
+    for cause in _chain(error):
+        if isinstance(cause, HttpRefusal):
+            return _refused(cause, authenticated=bool(job.credentials)), cause.retry_after
+        if known := _connection(cause):
+            return known, None
+    return _protocol(job, error), None
+
+
+def _connection(cause: BaseException) -> str:
+    match cause:
+        case SSLError() | ssl.SSLError():
+            text = str(cause)
+            verify = re.search(r"certificate verify failed: ([^(\]]+)", text)
+            why = verify[1].strip() if verify else text
+            found = f"TLS: {why}; put the issuer's certificate as ca.crt into the Secret"
+        case ReadTimeoutError():
+            found = f"sent nothing for {IDLE_TIMEOUT:.0f} s; the next try may work"
+        case ConnectTimeoutError() | TimeoutError():
+            found = f"does not answer; {_UNREACHABLE}"
+        case NewConnectionError() | OSError():
+            why = getattr(cause, "strerror", None) or str(cause).rpartition(": ")[2]
+            found = f"cannot be reached: {why.lower()}; {_UNREACHABLE}"
+        case MemoryError():
+            found = "the repository is too large for the memory of a fetch; make it smaller"
+        case _:
+            found = ""
+    return found
+
+
+def _refused(refusal: HttpRefusal, *, authenticated: bool) -> str:
+    if refusal.target:
+        return (
+            f"redirects to {refusal.target}, which is not followed (credentials would leak); "
+            "write that address into spec.url"
+        )
+    if refusal.status == _UNAUTHORIZED and authenticated:
+        return "rejects the credentials of the Secret (401); renew them"
+    unknown = f"answers with status {refusal.status}; the origin's log may say why"
+    return _STATUS.get(refusal.status, unknown)
+
+
+def _protocol(job: Job, error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    if job.scheme == "ssh":
+        low = text.lower()
+        for needle, meaning in _SSH:
+            if needle in low:
+                return f"ssh: {meaning}"
+    return f"the Git protocol failed: {type(error).__name__}: {text}"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__

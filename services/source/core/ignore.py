@@ -1,0 +1,97 @@
+"""
+Which paths of a tree an artifact leaves out: ignore files with git's meaning.
+
+Patterns of all ``.sourceignore`` files hold within their directory, those of ``spec.ignore`` come
+last and hold everywhere. The last pattern that matches decides; nothing below an excluded directory
+can come back. Git's own files are always left out, and a list of defaults only where nobody wrote
+a pattern.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pathspec.patterns.gitignore import GitIgnorePatternError
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
+IGNORE_FILE = ".sourceignore"
+_ALWAYS = (".git/", ".gitignore", ".gitmodules", ".gitattributes")
+_DEFAULTS = (
+    *("*.jpg", "*.jpeg", "*.gif", "*.png", "*.wmv", "*.flv", "*.tar.gz", "*.zip"),
+    *(".github/", ".circleci/", ".travis.yml", ".gitlab-ci.yml", "appveyor.yml", ".drone.yml"),
+    *("cloudbuild.yaml", "codeship-services.yml", "codeship-steps.yml"),
+    *("**/.goreleaser.yml", "**/.sops.yaml", "**/.flux.yaml"),
+)
+IGNORE_LIMIT = 256 * 1024  # bytes of one ignore file; more is no ignore file
+_DIRECTORY = "ps_d"  # the group by which the library marks the slash after a match
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    domain: str
+    excludes: bool
+    regex: re.Pattern[str]
+
+    def matches(self, path: str) -> bool:
+        if not path.startswith(self.domain):
+            return False
+        inside = path[len(self.domain) :]
+        match = self.regex.match(inside)
+        if match is None or not inside:
+            return False
+        if _DIRECTORY in self.regex.groupindex and match[_DIRECTORY] is not None:
+            # The entry itself, not something below it: below decides what is below.
+            return match.end(_DIRECTORY) == len(inside)
+        # "foo/**" is what is in foo, not foo.
+        return not (self.regex.pattern.endswith("/") and match.end() == len(inside))
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """
+    The rules of one tree, in the order in which they were read.
+    """
+
+    rules: tuple[_Rule, ...] = field(default=())
+
+    @classmethod
+    def of(cls, files: Iterable[tuple[str, str]], declared: str) -> "Ignore":
+        """
+        Join the rules.
+
+        Args:
+            files: Directory ("" for the root) and text of each ignore file, parents first.
+            declared: The text of ``spec.ignore``.
+
+        """
+        rules = [rule for directory, text in files for rule in _read(directory, text.splitlines())]
+        rules += _read("", declared.splitlines())
+        if not rules:
+            rules = _read("", _DEFAULTS)
+        return cls((*rules, *_read("", _ALWAYS)))
+
+    def excludes(self, path: str) -> bool:
+        """
+        Say whether an entry is left out, given that its directory is not.
+
+        Args:
+            path: Relative to the root; a directory's ends with ``/``.
+
+        """
+        for rule in reversed(self.rules):
+            if rule.matches(path):
+                return rule.excludes
+        return False
+
+
+def _read(directory: str, lines: Iterable[str]) -> list[_Rule]:
+    domain = f"{directory}/" if directory else ""
+    rules = []
+    for line in lines:
+        try:
+            pattern = GitIgnoreSpecPattern(line.rstrip("\r"))
+        except GitIgnorePatternError:
+            continue  # git takes a line that it cannot read for one that matches nothing
+        if pattern.include is not None and pattern.regex is not None:
+            rules.append(_Rule(domain, bool(pattern.include), pattern.regex))
+    return rules
