@@ -1,17 +1,17 @@
 """
 The connection to NATS: the only module that knows the client library.
 
-It offers send, request and inboxes. All replies come in through one subscription. Every wait has a
-deadline, and ends at once when the connection is lost or the server refuses the subject, which it
-says asynchronously.
+It offers send, request, inboxes and mailboxes. Replies come in through one subscription. Every wait
+has a deadline, and ends at once when the connection is lost or the server refuses the subject,
+which it says asynchronously.
 """
 
 import asyncio
 import random
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,7 @@ PINGS = 2
 RECONNECT_WAIT = 0.2  # seconds between attempts, for ever
 RECONNECT_JITTER = 0.1  # seconds on top, so that many clients do not come at once
 CONNECT_TIMEOUT = 2  # seconds for one attempt
+FLUSH_TIMEOUT = 60  # seconds; longer than the library takes to give a stopped server up
 CLOSE_TIMEOUT = 2.0  # seconds; a stopped server must not hold us
 # Bytes that wait to be written. Above it we refuse at once: the library would wait ten seconds,
 # and swallow a cancellation meanwhile.
@@ -65,6 +66,7 @@ class Connection:
         self._prefix = f"_INBOX.{user or 'anonymous'}.{secrets.token_hex(8)}"
         self._handlers: dict[str, Callable[[Message], None]] = {}
         self._waiting: dict[str, set[asyncio.Future[Message]]] = {}
+        self._flushing: set[asyncio.Task[None]] = set()
         self._ready = False
         self._closing = False
         self._started: asyncio.Task[None] | None = None
@@ -98,14 +100,14 @@ class Connection:
         if self._started is not None and not self._started.done():
             self._started.cancel()
             await asyncio.wait({self._started})
-        with suppress(NatsError, TimeoutError, OSError):
-            async with asyncio.timeout(CLOSE_TIMEOUT):
-                if self.connected:
-                    await self._client.flush(timeout=1)
+        with suppress(Disconnected):
+            await self.ping(CLOSE_TIMEOUT)
         self._ready = False
         with suppress(NatsError, TimeoutError, OSError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._client.close()
+        for flush in list(self._flushing):
+            flush.cancel()
 
     async def send(
         self,
@@ -184,6 +186,29 @@ class Connection:
         finally:
             self._handlers.pop(token, None)
 
+    @asynccontextmanager
+    async def mailbox(self, handler: Callable[[Message], Awaitable[None]]) -> AsyncIterator[str]:
+        """
+        Subscribe to an address of its own; a delivery does not say which inbox it is for.
+
+        Raises:
+            Disconnected: NATS is not there.
+
+        """
+        if not self.connected:
+            raise Disconnected(f"NATS at {self._shown()} is not connected")
+
+        async def take(message: Msg) -> None:
+            await handler(_message(message))
+
+        address = f"_INBOX.{self._user or 'anonymous'}.{secrets.token_hex(8)}"
+        subscription = await self._client.subscribe(address, cb=take)
+        try:
+            yield address
+        finally:
+            with suppress(NatsError, OSError):
+                await subscription.unsubscribe()
+
     @contextmanager
     def watch(self, subject: str, future: asyncio.Future[Message]) -> Iterator[None]:
         """
@@ -207,11 +232,13 @@ class Connection:
         """
         if not self.connected:
             raise Disconnected(f"NATS at {self._shown()} is not connected")
-        try:
-            async with asyncio.timeout(within):
-                await self._client.flush(timeout=max(1, int(within)))
-        except (NatsError, TimeoutError, OSError) as error:
-            raise Disconnected(f"NATS at {self._shown()} does not answer") from error
+        # Not cancelled at our deadline: the answer to a cancelled flush ends the library's reading.
+        flush = asyncio.create_task(self._client.flush(timeout=FLUSH_TIMEOUT), name="nats-flush")
+        self._flushing.add(flush)
+        flush.add_done_callback(self._flushed)
+        await asyncio.wait({flush}, timeout=within)
+        if not flush.done() or flush.cancelled() or flush.exception() is not None:
+            raise Disconnected(f"NATS at {self._shown()} did not answer within {within:g} s")
 
     def __repr__(self) -> str:
         state = "up" if self.connected else "closed" if self.closed.is_set() else "down"
@@ -222,7 +249,7 @@ class Connection:
             self._url,
             name=self._name,
             user=self._user or None,
-            password=self._password,  # type: ignore[arg-type]  # read again at each attempt
+            password=self._password,  # read again at each attempt
             inbox_prefix=f"_INBOX.{self._user or 'anonymous'}",
             max_reconnect_attempts=-1,
             reconnect_time_wait=RECONNECT_WAIT + random.uniform(0, RECONNECT_JITTER),  # type: ignore[arg-type]  # noqa: S311 -- spreads load
@@ -245,23 +272,8 @@ class Connection:
 
     async def _on_message(self, message: Msg) -> None:
         handler = self._handlers.get(message.subject.rpartition(".")[2])
-        if handler is None:
-            if message.reply.startswith("$JS.ACK."):
-                # Nobody waits for this delivery any more: another worker can have it at once.
-                await self._client.publish(message.reply, b"-NAK")
-            return
-        headers = message.headers or {}
-        status = headers.get("Status", "")
-        handler(
-            Message(
-                subject=message.subject,
-                reply=message.reply,
-                data=message.data,
-                headers=headers,
-                status=int(status) if status.isdigit() else 0,
-                description=headers.get("Description", ""),
-            )
-        )
+        if handler is not None:
+            handler(_message(message))
 
     async def _on_up(self) -> None:
         self._ready = True
@@ -300,6 +312,11 @@ class Connection:
                     )
                 )
 
+    def _flushed(self, flush: asyncio.Task[None]) -> None:
+        self._flushing.discard(flush)
+        if not flush.cancelled():
+            flush.exception()  # seen
+
     def _fail_all(self, why: str) -> None:
         for futures in self._waiting.values():
             for future in futures:
@@ -309,3 +326,16 @@ class Connection:
     def _shown(self) -> str:
         # A URL may carry a password.
         return self._url.rpartition("@")[2].removeprefix("nats://")
+
+
+def _message(message: Msg) -> Message:
+    headers = message.headers or {}
+    status = headers.get("Status", "")
+    return Message(
+        subject=message.subject,
+        reply=message.reply,
+        data=message.data,
+        headers=headers,
+        status=int(status) if status.isdigit() else 0,
+        description=headers.get("Description", ""),
+    )

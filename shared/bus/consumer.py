@@ -6,34 +6,31 @@ handler. A lost connection or a deleted consumer ends the pull at once.
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
 
-from shared.bus.connection import Message
 from shared.bus.deadletters import put_aside
 from shared.bus.delivery import Delivery, Received
-from shared.bus.errors import ApiError, BusForbidden, Disconnected, NoStream
-from shared.bus.jetstream import NOTHING_LISTENS, JetStream
+from shared.bus.errors import Disconnected, NoStream
+from shared.bus.jetstream import JetStream
 from shared.bus.keeper import Keeper
 from shared.bus.outcome import CRASHES, Ack, Nak, Outcome, Term, outcome_of
+from shared.bus.pull import Pull
 from shared.bus.suspects import Suspects
 from shared.errors import SetpointError
 from shared.messages import decode
 
 log = structlog.get_logger()
 
-PULL = 4.0  # seconds that a pull waits at the server
-PULL_GRACE = 1.0  # seconds more until we give it up ourselves
 RETRY = 0.5  # seconds before a missing stream is looked for again
-FORBIDDEN_RETRY = 5.0  # seconds
+REFUSED_RETRY = 2.0  # seconds
+SETTLE = 0.01  # seconds after a reconnect
 NOT_STORED_DELAY = 30.0  # seconds until a dead letter is tried again
 INACTIVE = 300.0  # seconds after which the server forgets a consumer without a name
 _NANO = 1_000_000_000
-_CONFLICT = 409
 
 Handler = Callable[[Received], Awaitable[Outcome]]
 Deliver = Literal["all", "last_per_subject", "new"]
@@ -104,31 +101,29 @@ class Consumer:
 
     async def _work(self) -> None:
         while True:
-            message = await self._next()
-            if message is not None:
-                await self._handle(Delivery.of(message))
+            try:
+                await self._make()
+                pull = Pull(self._connection, self._spec.stream, self._spec.name)
+                async with pull.listening():
+                    while True:
+                        message = await pull.next()
+                        if message is not None:
+                            await self._handle(Delivery.of(message))
+            except SetpointError as error:
+                self._made = False
+                await self._recover(error)
 
-    async def _next(self) -> Message | None:
-        try:
-            await self._make()
-            return await self._pull()
-        except NoStream:
-            self._made = False
-            self._keeper.look()
-            await asyncio.sleep(RETRY)
-        except BusForbidden as error:
-            self._made = False
-            log.error("consumer forbidden", stream=self._spec.stream, error=error.message)  # noqa: TRY400 -- expected, no trace
-            await asyncio.sleep(FORBIDDEN_RETRY)
-        except Disconnected:
-            self._made = False
-            await self._connection.up.wait()
-            await asyncio.sleep(0.01)
-        except ApiError as error:
-            self._made = False
-            log.warning("consumer refused", stream=self._spec.stream, error=error.message)
-            await asyncio.sleep(RETRY)
-        return None
+    async def _recover(self, error: SetpointError) -> None:
+        match error:
+            case NoStream():
+                self._keeper.look()
+                await asyncio.sleep(RETRY)
+            case Disconnected():
+                await self._connection.up.wait()
+                await asyncio.sleep(SETTLE)
+            case _:
+                log.warning("consumer refused", stream=self._spec.stream, error=error.message)
+                await asyncio.sleep(REFUSED_RETRY)
 
     async def _make(self) -> None:
         async with self._making:
@@ -141,20 +136,6 @@ class Consumer:
                 {"stream_name": stream, "config": self._spec.config()},
             )
             self._made = True
-
-    async def _pull(self) -> Message | None:
-        spec = self._spec
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{spec.stream}.{spec.name}"
-        body = json.dumps({"batch": 1, "expires": int(PULL * _NANO)}).encode()
-        message = await self._connection.request(subject, body, within=PULL + PULL_GRACE)
-        if message.status == 0:
-            return message
-        if message.status == NOTHING_LISTENS or "Deleted" in message.description:
-            raise NoStream(f"consumer {spec.name} of stream {spec.stream} is not there")
-        if message.status == _CONFLICT:
-            # Such as a server that is shutting down.
-            await asyncio.sleep(RETRY)
-        return None
 
     async def _handle(self, delivery: Delivery) -> None:
         self._keeper.reached(delivery.stream, delivery.sequence)
