@@ -135,7 +135,7 @@ class _Walk:
             choices.extend(_KNOWN_KEYS.get(field, ()))
         return next((keys for keys in choices if _fits(keys, declared, live)), None)
 
-    def _same(self, declared: Any, live: Any, path: Path) -> bool:
+    def _same(self, declared: Any, live: Any, path: Path) -> bool:  # noqa: PLR0911  a ladder of rules
         if declared is None:
             return live is None or live is ABSENT
         if live is ABSENT:

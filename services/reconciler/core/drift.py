@@ -59,7 +59,7 @@ GONE: Final = Gone()
 SETTLED: Final = Settled()
 
 
-def judge(
+def judge(  # noqa: PLR0911  a ladder of rules
     receipt: Receipt, observed: Observed | Gone, *, has_generation: bool, listed: bool = False
 ) -> Verdict:
     """

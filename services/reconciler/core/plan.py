@@ -218,7 +218,9 @@ def _step(one: Desired, facts: Facts) -> Step:
     return Step(key=one.key, action=action, reason=reason, desired=one)
 
 
-def _judge(one: Desired, known: Known, *, recorded: bool) -> tuple[Action, str]:
+def _judge(  # noqa: PLR0911  a ladder of rules
+    one: Desired, known: Known, *, recorded: bool
+) -> tuple[Action, str]:
     options = effective(one.options, known.options)
     if options.ignored:
         return Action.SKIPPED, "reconciliation is disabled on the object"

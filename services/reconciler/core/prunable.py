@@ -41,7 +41,7 @@ class AlreadyGone:
 Decision = Delete | Skip | AlreadyGone
 
 
-def decide_prune(
+def decide_prune(  # noqa: PLR0911  a ladder of rules
     live: Mapping[str, Any] | None,
     owner: Owner,
     *,

@@ -43,8 +43,7 @@ def _find(kustomization: Kustomization) -> Iterator[tuple[str, str]]:
     if spec.service_account_name:
         yield (
             "spec.serviceAccountName",
-            "nothing is applied with other rights than asked for; remove it to apply with the"
-            " reconciler's own",
+            "nothing is applied with other rights than asked for; without it ours are used",
         )
     if spec.kube_config is not None:
         yield (

@@ -10,7 +10,7 @@ from typing import Any
 
 class Status(StrEnum):
     """
-    Is one object doing its job (the words of kstatus)?
+    Say whether one object does its job, in the words of kstatus.
     """
 
     CURRENT = "Current"

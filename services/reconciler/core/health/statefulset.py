@@ -6,7 +6,7 @@ from typing import Any
 from services.reconciler.core.health.base import Health, current, in_progress, number, part
 
 
-def statefulset(obj: Mapping[str, Any]) -> Health:
+def statefulset(obj: Mapping[str, Any]) -> Health:  # noqa: PLR0911  a ladder of rules
     """
     Judge a StatefulSet; it never fails.
     """
