@@ -159,7 +159,59 @@ class Preparation:
     target_namespace: str = ""
     secret_key: bytes = b""
 
-    def prepare(objects: Iterable[Mapping[str, Any]], preparation: Preparation) -> Prepared:
+    def prepare(self, objects: Iterable[Mapping[str, Any]]) -> Prepared:
+        """
+        Prepare each object; one that cannot be sent is refused alone.
+        """
+        objects = tuple(objects)
+        scopes = _declared_scopes(objects)
+        desired: dict[ObjectKey, Desired] = {}
+        refused: list[Refusal] = []
+        for obj in objects:
+            one = self._one(obj, scopes)
+            if isinstance(one, Refusal):
+                refused.append(one)
+            elif one.key in desired:
+                refused.append(Refusal(key=one.key, message="is declared more than once; keep one"))
+            else:
+                desired[one.key] = one
+        return Prepared(desired=tuple(desired.values()), refused=tuple(refused))
+
+    def _one(
+        self, source: Mapping[str, Any], scopes: Mapping[tuple[str, str], bool]
+    ) -> Desired | Refusal:
+        try:
+            key = key_of(source)
+        except ValueError as error:
+            return Refusal(key=None, message=str(error))
+        obj = deepcopy(dict(source))
+        problem = _unsendable(obj, key)
+        if problem:
+            return Refusal(key=key, message=problem)
+        _strip(obj)
+        namespaced = self.is_namespaced(key, str(obj["apiVersion"]))
+        if namespaced is None:
+            namespaced = scopes.get((key.group, key.kind))
+        metadata = obj["metadata"]
+        if namespaced is False:
+            metadata.pop("namespace", None)
+        elif namespaced and not key.namespace:
+            if not self.target_namespace:
+                return Refusal(
+                    key=key,
+                    message="namespace not specified; set metadata.namespace, or targetNamespace"
+                    " of the Kustomization",
+                )
+            metadata["namespace"] = self.target_namespace
+        _merge(metadata, "labels", self.owner.labels)
+        normalise(obj)
+        common = self.common_metadata or {}
+        _merge(metadata, "labels", common.get("labels") or {})
+        _merge(metadata, "annotations", common.get("annotations") or {})
+        return desired_of(obj, self.secret_key)
+
+
+def prepare(objects: Iterable[Mapping[str, Any]], preparation: Preparation) -> Prepared:
     """
     Turn rendered objects into desired ones; one that cannot be sent is refused alone.
     """
