@@ -17,7 +17,7 @@ class InventoryEntry(ApiModel):
     One object that may exist because of us.
     """
 
-    id: str = Field(description="<namespace>_<name>_<group>_<kind>.")
+    id: str = Field(description="Namespace, name, group and kind, joined by underscores.")
     v: str = Field(description="API version that the object was applied with.")
 
 
@@ -69,7 +69,7 @@ class DriftedObject(ApiModel):
     One object that differs from the source.
     """
 
-    id: str = Field(description="<namespace>_<name>_<group>_<kind>.")
+    id: str = Field(description="Namespace, name, group and kind, joined by underscores.")
     since: Timestamp = Field(description="When the drift was seen.")
     action: str = Field(description="What is done: revert, report, paused or backoff.")
     by: str = Field(default="", description="Who changed it, where that can be known.")

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from shared.api import KINDS, kind_info
 from tests.integration.api.refusals import GOOD
 
 COMPLETE = Path(__file__).parent / "complete"
+PAGES = Path(__file__).parents[3] / "docs" / "spec"
 READY = {
     "type": "Ready",
     "status": "True",
@@ -189,3 +191,12 @@ def test_kubectl_finds_the_kinds_of_a_category(category, kinds, server, namespac
     found = server.kubectl("get", category, f"--namespace={namespace}", "--output=name").split()
     ours = {line.split("/")[0] for line in found if line.endswith(f"/{tag}")}
     assert ours == {f"{kind.lower()}.{kind_info(kind).group}" for kind in kinds}
+
+
+@pytest.mark.parametrize("info", KINDS, ids=lambda info: info.kind)
+def test_the_api_server_accepts_the_example_of_the_page(info, server, namespace):
+    page = (PAGES / f"{info.kind.lower()}.md").read_text()
+    data = yaml.safe_load(re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1])
+    data["metadata"].pop("namespace")
+    code, answer = server.create(info, namespace, data, dry_run=True)
+    assert code == 201, answer["message"]
