@@ -95,7 +95,7 @@ class _Reader:
         Say how far the build is.
         """
         if self._built == 0:
-            return f"{self._fetched} modules fetched"
+            return f"{self._fetched} modules fetched" if self._fetched else "using earlier results"
         return f"{self._built} of about {max(packages, self._built)} packages"
 
     def tail(self) -> str:

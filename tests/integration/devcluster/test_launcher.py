@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -193,14 +194,13 @@ async def test_the_api_server_counts_its_requests_and_knows_its_version(start):
 
 
 async def test_a_port_in_use_is_named(built, tmp_path):
-    holder = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
-    port = holder.sockets[0].getsockname()[1]
-    process = await asyncio.create_subprocess_exec(
-        built, f"--port={port}", f"--log-dir={tmp_path}", stderr=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(60):
-        _, said = await process.communicate()
-    holder.close()
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        process = await asyncio.create_subprocess_exec(
+            built, f"--port={port}", f"--log-dir={tmp_path}", stderr=asyncio.subprocess.PIPE
+        )
+        async with asyncio.timeout(60):
+            _, said = await process.communicate()
     assert process.returncode == 1
     assert b"address already in use" in said
 
