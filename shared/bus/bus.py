@@ -234,6 +234,15 @@ class Bus:
         """
         return dict((await self._jetstream.call(f"STREAM.INFO.{stream}"))["state"])
 
+    async def subjects(self, stream: str, filter_: str) -> dict[str, int]:
+        """
+        Return the subjects that match, with the number of messages that are stored on each.
+        """
+        info = await self._jetstream.call(f"STREAM.INFO.{stream}", {"subjects_filter": filter_})
+        return {
+            str(name): int(count) for name, count in (info["state"].get("subjects") or {}).items()
+        }
+
     async def durables(self, stream: str) -> list[str]:
         """
         Return the names of a stream's consumers.

@@ -1,3 +1,5 @@
 """
-The outside world behind the ports of this service, one client library each.
+The notifier's outside world: the bus, the API server, HTTP out, HTTP in, a file.
+
+Each module implements ports with one library. Only the wiring may import them.
 """

@@ -1,0 +1,7 @@
+"""Run the notifier: ``python -m services.notifier``."""
+
+import sys
+
+from services.notifier.wiring import start
+
+sys.exit(start())

@@ -1,0 +1,124 @@
+"""
+match, format the metadata, queue: an event becomes one order per Provider.
+"""
+
+from collections.abc import Mapping
+
+import structlog
+
+from services.notifier.core.catalog import Catalog
+from services.notifier.core.dedupe import delivery_id
+from services.notifier.core.match import Rule, labelled, needs_labels, sources_for
+from services.notifier.core.metadata import combined
+from services.notifier.core.target import check_supported
+from services.notifier.ports import Declarations, Letters
+from shared.errors import SetpointError, StalledError
+from shared.messages import DeliveryOrder, Event
+from shared.runtime import Clock, point
+
+log = structlog.get_logger()
+_NOTHING: Mapping[str, str] = {}
+
+
+class Dispatch:
+    """
+    Queues an event for everybody who wants it.
+    """
+
+    def __init__(
+        self, catalog: Catalog, declarations: Declarations, letters: Letters, clock: Clock
+    ) -> None:
+        self._catalog = catalog
+        self._declarations = declarations
+        self._letters = letters
+        self._clock = clock
+
+    async def dispatch(self, event: Event, event_id: str, trace: str) -> None:
+        """
+        Queue the event; when this returns, nothing of it can be lost any more.
+
+        Two Alerts that send the same event to the same Provider make one order, by the first of
+        them in the order of their names.
+
+        Raises:
+            TransientError: An order is not stored, or labels could not be read.
+
+        """
+        rules = await self._selecting(event)
+        if not rules:
+            return
+        annotations = await self._annotations(event)
+        served: set[tuple[str, str]] = set()
+        for rule in rules:
+            to = (rule.namespace, rule.provider)
+            if to in served or not self._takes(to):
+                continue
+            served.add(to)
+            order, id_ = self._order(rule, event, event_id, annotations)
+            if order.provider_uid:
+                await self._letters.enqueue(order, id_=id_, trace=trace)
+            else:
+                await self._letters.bury(
+                    order, id_=id_, reason="the Provider does not exist", attempts=0
+                )
+            point("notifier.queued")
+
+    async def _selecting(self, event: Event) -> list[Rule]:
+        selecting: list[Rule] = []
+        labels: Mapping[str, str] | None = None
+        for rule in self._catalog.rules:
+            sources = sources_for(rule, event)
+            if not sources:
+                continue
+            if needs_labels(sources):
+                if labels is None:
+                    found = await self._declarations.metadata(event.involved_object)
+                    labels = found.labels if found is not None else _NOTHING
+                if not labelled(sources, labels):
+                    continue
+            selecting.append(rule)
+        return selecting
+
+    async def _annotations(self, event: Event) -> Mapping[str, str]:
+        # They decorate the event; the event does not wait for an API server that is away.
+        try:
+            found = await self._declarations.metadata(event.involved_object)
+        except SetpointError as error:
+            log.info("annotations not read", error=error.message)
+            return _NOTHING
+        return found.annotations if found is not None else _NOTHING
+
+    def _takes(self, to: tuple[str, str]) -> bool:
+        provider = self._catalog.provider(*to)
+        if provider is None:
+            return True
+        try:
+            check_supported(provider)
+        except StalledError:
+            return False  # its status and that of the Alert say so
+        return not provider.spec.suspend
+
+    def _order(
+        self, rule: Rule, event: Event, event_id: str, annotations: Mapping[str, str]
+    ) -> tuple[DeliveryOrder, str]:
+        final, disputed = combined(event, rule.alert, annotations)
+        if disputed:
+            log.info(
+                "metadata of an event overridden",
+                name=rule.alert.metadata.name,
+                namespace=rule.namespace,
+                keys=list(disputed),
+            )
+        provider = self._catalog.provider(rule.namespace, rule.provider)
+        uid = provider.metadata.uid if provider is not None else ""
+        order = DeliveryOrder(
+            event=final,
+            event_id=event_id,
+            alert_namespace=rule.namespace,
+            alert_name=rule.alert.metadata.name,
+            provider_namespace=rule.namespace,
+            provider_name=rule.provider,
+            provider_uid=uid,
+            accepted=self._clock.now(),
+        )
+        return order, delivery_id(event_id, uid or f"{rule.namespace}/{rule.provider}")
