@@ -15,6 +15,7 @@ from shared.artifact.tree import LIMITS, File, Limits, Names, Tree, check_path, 
 from shared.errors import MalformedError
 
 _STEP = 64 * 1024  # bytes that go into, and at least come out of, one step of inflating
+_MOST = 1024 * 1024  # bytes that come out of one step, so that a bomb is counted early
 _PAX_LIMIT = 64 * 1024  # bytes; a path has 4 KiB at most
 _OCTAL = re.compile(rb" *([0-7]+)[ \0]*|[ \0]*")
 # Pax keys that say nothing about which bytes go where.
@@ -98,7 +99,7 @@ class Inflate:
 
         """
         while len(self._ready) < size:
-            if not self._step(max(_STEP, size - len(self._ready))):
+            if not self._step(min(max(_STEP, size - len(self._ready)), _MOST)):
                 raise MalformedError("the archive ends too early; it is cut or damaged")
         taken = bytes(memoryview(self._ready)[:size])
         del self._ready[:size]
