@@ -21,9 +21,13 @@ const maxNodes = 1_000_000
 var remotePattern = regexp.MustCompile(
 	`^(git::|gh:|[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+[:/]|(?i:github\.com[/:]))`)
 
+var loginPattern = regexp.MustCompile(`//[^/@\s]+@`)
+
 func isRemote(reference string) bool { return remotePattern.MatchString(reference) }
 
+// remoteRefusal says what to do instead; a login in the address is nobody's to read.
 func remoteRefusal(file, reference string) *failure {
+	reference = loginPattern.ReplaceAllString(reference, "//***@")
 	where := ""
 	if file != "" {
 		where = file + ": "
@@ -115,7 +119,7 @@ type closedDoor struct{ refused func(*failure) }
 
 // RoundTrip implements http.RoundTripper.
 func (d closedDoor) RoundTrip(asked *http.Request) (*http.Response, error) {
-	refusal := remoteRefusal("", asked.URL.Redacted())
+	refusal := remoteRefusal("", asked.URL.String())
 	d.refused(refusal)
 	return nil, refusal
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -73,7 +74,10 @@ func mappingOf(node *yaml.Node) (any, error) {
 			return nil, err
 		}
 		if key.ShortTag() == "!!merge" {
-			return nil, fmt.Errorf("line %d: a merge key was not resolved", key.Line)
+			return nil, errors.New("a merge key << names no mapping")
+		}
+		if _, again := object[key.Value]; again {
+			return nil, fmt.Errorf("key %q is given twice: remove one", key.Value)
 		}
 		object[key.Value] = converted
 	}
@@ -90,6 +94,9 @@ func scalarOf(node *yaml.Node) (any, error) {
 	var value any
 	if err := node.Decode(&value); err != nil {
 		return nil, err
+	}
+	if number, isFloat := value.(float64); isFloat && (math.IsNaN(number) || math.IsInf(number, 0)) {
+		return nil, fmt.Errorf("%s is no number that JSON knows: quote it", node.Value)
 	}
 	return value, nil
 }

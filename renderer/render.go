@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"sort"
@@ -31,7 +34,11 @@ type lookedLists struct {
 type built struct {
 	object map[string]any
 	origin string
+	// unreadable says why there is no object.
+	unreadable error
 }
+
+var errNoObject = errors.New("is no object")
 
 // render builds the objects of one path of an artifact.
 func render(from *tree, asked *request, watch func(*view)) ([]byte, error) {
@@ -73,24 +80,23 @@ func build(
 		return nil, nil, seen.refusal
 	}
 	if err != nil {
-		return nil, nil, explain(asFailure(kindBuild, err))
+		return nil, nil, explain(asFailure(kindBuild, err), seen)
 	}
 	if made.Size() > maxObjects {
 		return nil, nil, failf(kindLimit, "%d objects, the limit is %d", made.Size(), maxObjects)
 	}
 	objects := make([]built, 0, made.Size())
 	for _, resource := range made.Resources() {
-		value, err := valueOf(resource.YNode())
-		if err != nil {
-			return nil, nil, failf(kindParse, "%s: %s", resource.CurId(), err)
-		}
-		object, isObject := value.(map[string]any)
-		if !isObject {
-			return nil, nil, failf(kindParse, "%s is no object", resource.CurId())
-		}
 		origin := ""
 		if tracing != nil {
-			origin = originOf(object, directory)
+			origin = originOf(resource.GetAnnotations()[originKey], directory)
+		}
+		value, err := valueOf(resource.YNode())
+		object, isObject := value.(map[string]any)
+		if err != nil || !isObject {
+			objects = append(objects, built{origin: origin, unreadable: fmt.Errorf("%s/%s: %w",
+				resource.GetKind(), resource.GetName(), cmp.Or(err, errNoObject))})
+			continue
 		}
 		for _, inner := range flatten(object) {
 			objects = append(objects, built{object: inner, origin: origin})
@@ -111,23 +117,8 @@ func customize(seen *view, directory string, with overlay) (resmap.ResMap, error
 	return krusty.MakeKustomizer(options).Run(seen, path.Join(mount, directory))
 }
 
-// explain turns kustomize's words about closed doors into ours.
-func explain(known *failure) *failure {
-	switch {
-	case strings.Contains(known.message, "must specify --enable-helm"):
-		return failf(kindRefused, "charts are not inflated: declare a HelmRelease instead (%s)", known.message)
-	case strings.Contains(known.message, "external plugins disabled"),
-		strings.Contains(known.message, "plugin load is disabled"):
-		return failf(kindRefused, "plugins, containers and programs are not run while rendering: "+
-			"commit their output (%s)", known.message)
-	}
-	return known
-}
-
-func originOf(object map[string]any, directory string) string {
-	meta, _ := object["metadata"].(map[string]any)
-	annotations, _ := meta["annotations"].(map[string]any)
-	text, _ := annotations[originKey].(string)
+// originOf reads kustomize's annotation about the file that an object came from.
+func originOf(text, directory string) string {
 	for _, line := range strings.Split(text, "\n") {
 		for _, key := range []string{"path: ", "configuredIn: "} {
 			if name, found := strings.CutPrefix(line, key); found {
@@ -144,6 +135,9 @@ func finish(objects []built, wanted *substitution, common metadata) ([]map[strin
 	finished := make([]map[string]any, 0, len(objects))
 	for _, made := range objects {
 		object := made.object
+		if made.unreadable != nil {
+			return nil, inFile(made.origin, made.unreadable)
+		}
 		if wanted != nil {
 			var err error
 			if object, err = wanted.apply(object); err != nil {
