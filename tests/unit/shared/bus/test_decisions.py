@@ -1,0 +1,131 @@
+"""Outcomes, marks, suspects, streams and users: what the bus decides without a server."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.bus import Ack, Nak, Term, outcome_of
+from shared.bus.outcome import growing
+from shared.bus.streams import ALL, DECLARED_BY, FILE_STORE
+from shared.bus.suspects import Suspects
+from shared.bus.users import USERS, publish_subjects, server_config
+from shared.bus.wipe import Watermarks
+from shared.errors import MalformedError, StalledError, TransientError, WaitingError
+from shared.messages import UnknownVersion
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts", "outcome"),
+    [
+        (TransientError("x"), 1, Nak(0.5)),
+        (TransientError("x"), 4, Nak(4.0)),
+        (TransientError("x"), 10_000, Nak(300.0)),
+        (TransientError("x", retry_after=7), 4, Nak(7)),
+        (WaitingError("x"), 9, Nak(30.0)),
+        (WaitingError("x", retry_after=3), 9, Nak(3)),
+        (StalledError("x"), 1, Ack()),
+        (MalformedError("bad"), 1, Term("bad")),
+        (UnknownVersion("v2"), 1, Nak(600.0)),
+        (UnknownVersion("v2"), 431, Nak(600.0)),
+        (UnknownVersion("v2"), 432, Term("unknown version for three days: v2")),
+        (ZeroDivisionError("hunter2"), 1, Nak(0.5)),
+        (ZeroDivisionError("hunter2"), 4, Nak(4.0)),
+        (ZeroDivisionError("hunter2"), 5, Term("the handler failed 5 times: ZeroDivisionError")),
+    ],
+)
+def test_each_failure_has_its_answer(error, attempts, outcome) -> None:
+    assert outcome_of(error, attempts) == outcome
+
+
+def test_deliveries_that_ended_well_are_no_crashes() -> None:
+    assert outcome_of(ZeroDivisionError(), 50, crashes=1) == Nak(300.0)
+
+
+@given(st.integers(0, 10**9))
+def test_a_delay_never_leaves_its_bounds(attempts) -> None:
+    assert 0.5 <= growing(attempts) <= 300
+
+
+def test_a_stream_with_another_creation_time_was_wiped() -> None:
+    marks = Watermarks()
+    assert not marks.seen("EVENTS", "monday", 5)
+    assert not marks.seen("EVENTS", "monday", 5)
+    assert marks.seen("EVENTS", "tuesday", 9)
+    assert not marks.seen("EVENTS", "tuesday", 9)
+
+
+def test_a_stream_that_went_back_was_wiped() -> None:
+    marks = Watermarks()
+    marks.seen("EVENTS", "monday", 5)
+    marks.reached("EVENTS", 8)
+    assert marks.seen("EVENTS", "monday", 7)
+
+
+def test_marks_survive_the_process_and_a_damaged_file_is_like_none(tmp_path: Path) -> None:
+    file = tmp_path / "state" / "streams.json"
+    Watermarks(file).seen("EVENTS", "monday", 5)
+    assert Watermarks(file).seen("EVENTS", "monday", 4)
+    for junk in (b"", b"[]", b'{"EVENTS": 1}', b'{"EVENTS": {"created": "x"}}', b"\xff"):
+        file.write_bytes(junk)
+        assert not Watermarks(file).seen("EVENTS", "monday", 1)
+
+
+def test_a_message_that_ends_the_process_again_and_again_is_counted(tmp_path: Path) -> None:
+    file = tmp_path / "suspects.json"
+    counts = [Suspects(file).begin("m", attempts) for attempts in range(1, 8)]
+    assert counts == [0, 0, 1, 2, 3, 4, 5]
+
+
+def test_a_redelivery_that_ends_in_a_known_way_is_forgotten(tmp_path: Path) -> None:
+    file = tmp_path / "suspects.json"
+    for attempts in range(2, 9):
+        suspects = Suspects(file)
+        assert suspects.begin("m", attempts) == 0
+        suspects.ended("m")
+
+
+def test_failures_in_the_process_count_from_the_first(tmp_path: Path) -> None:
+    suspects = Suspects(tmp_path / "suspects.json")
+    counts = []
+    for attempts in range(1, 6):
+        suspects.begin("m", attempts)
+        counts.append(suspects.crashed("m"))
+    assert counts == [1, 2, 3, 4, 5]
+
+
+def test_every_stream_is_declared_by_who_writes_it_and_two_declare_the_same() -> None:
+    declared = {spec.name: spec for specs in DECLARED_BY.values() for spec in specs}
+    assert declared == {spec.name: spec for spec in ALL}
+
+
+def test_the_server_has_room_for_all_that_the_streams_reserve() -> None:
+    config = json.loads(server_config(Path("/s"), {}, ports_dir=Path("/p")))
+    assert config["jetstream"]["max_file_store"] == FILE_STORE
+    assert sum(spec.max_bytes for spec in ALL) < FILE_STORE
+    assert config["jetstream"]["sync_interval"] == "always"
+
+
+def test_no_stream_drops_what_it_holds_to_make_room() -> None:
+    assert {spec.config()["discard"] for spec in ALL} == {"new"}
+
+
+def test_only_the_admin_may_do_everything() -> None:
+    for user in USERS:
+        wide = [subject for subject in publish_subjects(user) if subject in (">", "$JS.>")]
+        assert wide == ([">"] if user == "admin" else [])
+        if user != "admin":
+            assert not any(
+                subject.startswith(("$JS.API.>", "$JS.API.STREAM.>", "$JS.API.STREAM.DELETE"))
+                for subject in publish_subjects(user)
+            )
+
+
+def test_each_user_hears_its_own_inbox_only() -> None:
+    text = server_config(Path("/s"), dict.fromkeys(USERS, "p"), ports_dir=Path("/p"))
+    users = {user["user"]: user for user in json.loads(text)["authorization"]["users"]}
+    for name, user in users.items():
+        want = [">"] if name == "admin" else [f"_INBOX.{name}.>"]
+        assert user["permissions"]["subscribe"]["allow"] == want

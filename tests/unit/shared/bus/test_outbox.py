@@ -1,0 +1,202 @@
+"""The outbox loses nothing that it accepted, wherever the process or the machine stops."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.bus import Outbox
+from shared.bus.outbox import Entry
+from shared.errors import TransientError
+
+
+def entry(number: int) -> Entry:
+    return Entry(
+        subject=f"events.local.{number}", id=str(number), data=b'{"n":"%d \xc3\xa9"}' % number
+    )
+
+
+class Sink:
+    """
+    Takes entries; refuses after a number of them.
+    """
+
+    def __init__(self, room: int = 1000) -> None:
+        self.taken: list[Entry] = []
+        self._room = room
+
+    async def __call__(self, entry: Entry) -> None:
+        if len(self.taken) >= self._room:
+            raise TransientError("no more")
+        self.taken.append(entry)
+
+
+async def filled(path: Path, count: int) -> Outbox:
+    outbox = Outbox(path)
+    for number in range(count):
+        assert await outbox.append(entry(number))
+    return outbox
+
+
+async def test_entries_leave_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+    outbox = await filled(tmp_path / "outbox", 5)
+    sink = Sink()
+    assert await outbox.drain(sink) == 5
+    assert sink.taken == [entry(number) for number in range(5)]
+    assert outbox.empty
+    assert (tmp_path / "outbox").stat().st_size == 0
+
+
+async def test_another_process_sends_what_the_first_one_accepted(tmp_path: Path) -> None:
+    await filled(tmp_path / "outbox", 3)
+    sink = Sink()
+    await Outbox(tmp_path / "outbox").drain(sink)
+    assert sink.taken == [entry(number) for number in range(3)]
+
+
+async def test_what_was_not_taken_stays_and_what_was_taken_does_not_come_again(
+    tmp_path: Path,
+) -> None:
+    outbox = await filled(tmp_path / "outbox", 4)
+    first = Sink(room=2)
+    with pytest.raises(TransientError):
+        await outbox.drain(first)
+    assert first.taken == [entry(0), entry(1)]
+    second = Sink()
+    await Outbox(tmp_path / "outbox").drain(second)
+    assert second.taken == [entry(2), entry(3)]
+
+
+async def test_a_kill_between_sending_and_remembering_sends_again_with_the_same_id(
+    tmp_path: Path,
+) -> None:
+    outbox = await filled(tmp_path / "outbox", 2)
+    taken: list[str] = []
+
+    async def killed(item: Entry) -> None:
+        taken.append(item.id)
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await outbox.drain(killed)
+    sink = Sink()
+    await Outbox(tmp_path / "outbox").drain(sink)
+    assert taken == ["0"]
+    assert [item.id for item in sink.taken] == ["0", "1"]
+
+
+async def test_a_file_cut_at_any_byte_gives_back_every_whole_line_and_takes_new_ones(
+    tmp_path: Path,
+) -> None:
+    await filled(tmp_path / "outbox", 3)
+    data = (tmp_path / "outbox").read_bytes()
+    ends = [at + 1 for at, byte in enumerate(data) if byte == 0x0A]
+    for cut in range(len(data) + 1):
+        path = tmp_path / f"cut{cut}"
+        path.write_bytes(data[:cut])
+        outbox = Outbox(path)
+        assert await outbox.append(entry(99))
+        whole = sum(1 for end in ends if end <= cut)
+        for again in (outbox, Outbox(path)):
+            assert again.size == path.stat().st_size
+        sink = Sink()
+        await Outbox(path).drain(sink)
+        assert sink.taken == [*(entry(number) for number in range(whole)), entry(99)]
+
+
+async def test_the_note_of_what_was_sent_cut_at_any_byte_hides_no_line(tmp_path: Path) -> None:
+    outbox = await filled(tmp_path / "outbox", 3)
+    with pytest.raises(TransientError):
+        await outbox.drain(Sink(room=2))
+    note = (tmp_path / "outbox.done").read_bytes()
+    for cut in range(len(note) + 1):
+        (tmp_path / "outbox.done").write_bytes(note[:cut])
+        sink = Sink(room=0)
+        left = Outbox(tmp_path / "outbox")
+        with pytest.raises(TransientError):
+            await left.drain(sink)
+        whole = Sink()
+        copy = tmp_path / "copy"
+        copy.write_bytes((tmp_path / "outbox").read_bytes())
+        (tmp_path / "copy.done").write_bytes(note[:cut])
+        await Outbox(copy).drain(whole)
+        assert whole.taken[-1] == entry(2)
+        assert len(whole.taken) == (1 if cut == len(note) else 3)
+
+
+async def test_a_note_that_outlived_its_file_hides_nothing_of_the_next_one(tmp_path: Path) -> None:
+    outbox = await filled(tmp_path / "outbox", 3)
+    with pytest.raises(TransientError):
+        await outbox.drain(Sink(room=2))
+    note = (tmp_path / "outbox.done").read_bytes()
+    await outbox.drain(Sink())
+    for number in range(5, 8):
+        await outbox.append(entry(number))
+    (tmp_path / "outbox.done").write_bytes(note)
+    sink = Sink()
+    await Outbox(tmp_path / "outbox").drain(sink)
+    assert sink.taken == [entry(5), entry(6), entry(7)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(at=st.integers(0, 400), junk=st.binary(min_size=1, max_size=5))
+def test_damage_in_one_line_costs_at_most_the_lines_that_it_touches(
+    tmp_path_factory: pytest.TempPathFactory, at: int, junk: bytes
+) -> None:
+    async def run() -> None:
+        path = tmp_path_factory.mktemp("outbox") / "outbox"
+        await filled(path, 6)
+        data = path.read_bytes()
+        path.write_bytes((data[:at] + junk + data[at + len(junk) :])[: len(data)])
+        sink = Sink()
+        await Outbox(path).drain(sink)
+        good = [entry(number) for number in range(6)]
+        assert all(item in good for item in sink.taken)
+        assert len(sink.taken) >= 4
+        assert sink.taken == sorted(sink.taken, key=lambda item: int(item.id))
+
+    asyncio.run(run())
+
+
+async def test_a_full_outbox_refuses_and_counts_and_takes_again_when_it_was_emptied(
+    tmp_path: Path,
+) -> None:
+    outbox = Outbox(tmp_path / "outbox", limit=200)
+    taken = [await outbox.append(entry(number)) for number in range(5)]
+    assert taken == [True, True, True, False, False]
+    assert outbox.refused == 2
+    sink = Sink()
+    await outbox.drain(sink)
+    assert len(sink.taken) == 3
+    assert await outbox.append(entry(9))
+
+
+async def test_a_cancelled_append_spoils_no_later_line(tmp_path: Path) -> None:
+    outbox = await filled(tmp_path / "outbox", 1)
+    task = asyncio.create_task(outbox.append(entry(1)))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    assert await outbox.append(entry(2))
+    sink = Sink()
+    await Outbox(tmp_path / "outbox").drain(sink)
+    assert [item.id for item in sink.taken if item.id != "1"] == ["0", "2"]
+
+
+async def test_appending_while_draining_keeps_the_order(tmp_path: Path) -> None:
+    outbox = await filled(tmp_path / "outbox", 2)
+    taken: list[str] = []
+
+    async def send(item: Entry) -> None:
+        taken.append(item.id)
+        if item.id == "0":
+            await outbox.append(entry(2))
+
+    await outbox.drain(send)
+    assert taken == ["0", "1", "2"]
+
+
+def test_it_says_what_it_is(tmp_path: Path) -> None:
+    assert repr(Outbox(tmp_path / "outbox")) == "<Outbox outbox 0 of 67108864 bytes wait>"
