@@ -4,14 +4,14 @@ Drift for people: which fields, from what to what, by whom, since when. Never a 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from services.reconciler.core.diff import Difference, differences
 from services.reconciler.core.drift import DriftKind
-from services.reconciler.core.fields import Entry, entries, own_entry, owned, owns
+from services.reconciler.core.fields import Entry, entries, holds, inner, own_entry, owned
 from services.reconciler.core.manifest import MANAGER, is_secret, key_of
 from services.reconciler.core.masking import MASK, Shown, is_sensitive, shown
-from services.reconciler.core.paths import ABSENT, Item, Path, lookup, render
+from services.reconciler.core.paths import ABSENT, Absent, Item, Path, lookup, render
 from services.reconciler.core.receipt import Receipt, token_time
 from shared.model import ObjectKey
 
@@ -80,16 +80,22 @@ def explain(
 ) -> DriftReport:
     """
     Compare what we declare with what was there before the revert.
+
+    Fields that somebody took and left at our value are told only where nothing differs.
     """
     key = key_of(desired)
     if live is None or kind is DriftKind.GONE:
         return DriftReport(key=key, kind=DriftKind.GONE)
+    owners = _Owners.of(live, manager)
     changed = differences(desired, live, manager=manager)
-    lost = _lost(desired, live, manager)
-    if not changed:
-        # Somebody took fields and left our values in them.
-        changed = tuple(_unchanged(desired, live, path) for path in sorted(lost, key=render))
-    who, since = _who(_paths(changed, lost), live, receipt, manager)
+    lost = owners.lost(desired)
+    if not changed and kind is DriftKind.CHANGED:
+        changed = tuple(
+            Difference(path=path, declared=lookup(desired, path), live=lookup(live, path))
+            for path in sorted(lost, key=render)
+        )
+    paths = frozenset(one.path for one in changed) or lost
+    who, since = owners.who(paths, token_time(receipt.token) if receipt else "")
     secret = is_secret(desired)
     rows = tuple(_row(one, key, secret=secret) for one in changed[:FIELDS_SHOWN])
     return DriftReport(
@@ -102,57 +108,68 @@ def explain(
     )
 
 
-def _lost(desired: Mapping[str, Any], live: Mapping[str, Any], manager: str) -> frozenset[Path]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Owners:
     """
-    Return the paths of others that we declare and do not own any more.
+    Who owns which fields of a live object.
     """
-    entry = own_entry(live, manager)
-    ours = owned(entry.fields) if entry else frozenset()
-    others = frozenset[Path]().union(
-        *(owned(one.fields) for one in _writers(live, manager)),
-    )
-    return frozenset(
-        path
-        for path in others - ours
-        if lookup(desired, path) is not ABSENT and not isinstance(lookup(desired, path), Mapping)
-    )
 
+    manager: str
+    own: Entry | None
+    ours: frozenset[Path]
+    others: tuple[tuple[Entry, frozenset[Path]], ...]
+    granular: frozenset[Path]
 
-def _writers(live: Mapping[str, Any], manager: str) -> Iterable[Entry]:
-    return (
-        one
-        for one in entries(live)
-        if one.subresource != "status"
-        and not (one.manager == manager and one.operation == "Apply" and not one.subresource)
-    )
+    @classmethod
+    def of(cls, live: Mapping[str, Any], manager: str) -> Self:
+        own = own_entry(live, manager)
+        everybody = entries(live)
+        return cls(
+            manager=manager,
+            own=own,
+            ours=owned(own.fields) if own else frozenset(),
+            others=tuple(
+                (one, owned(one.fields))
+                for one in everybody
+                if one.subresource != "status" and one != own
+            ),
+            granular=frozenset(path for one in everybody for path in inner(one.fields)),
+        )
 
+    def lost(self, desired: Mapping[str, Any]) -> frozenset[Path]:
+        """
+        Return the values that we declare, others own, and we do not own any more.
+        """
+        theirs = frozenset[Path]().union(*(paths for _, paths in self.others))
+        return frozenset(
+            path
+            for path in theirs - self.ours - self.granular
+            if not isinstance(lookup(desired, path), (Mapping, list, Absent))
+        )
 
-def _unchanged(desired: Mapping[str, Any], live: Mapping[str, Any], path: Path) -> Difference:
-    return Difference(path=path, declared=lookup(desired, path), live=lookup(live, path))
+    def who(self, paths: frozenset[Path], since: str) -> tuple[str, str]:
+        """
+        Return the managers that own one of these paths since then, and the time of the latest.
+        """
+        if self.own is not None and since and self.own.time > since and paths & self.ours:
+            # The set may be equal: an applier under our name needs no other field.
+            return f"another client as {self.manager}", self.own.time
+        found = [
+            one
+            for one, theirs in self.others
+            if any(self._took(one, theirs, path, since) for path in paths)
+        ]
+        if not found or any(one.manager == _MERGED_WRITERS for one in found):
+            return "", ""
+        names = sorted({one.manager for one in found})
+        return ", ".join(names), max(one.time for one in found)
 
-
-def _paths(changed: tuple[Difference, ...], lost: frozenset[Path]) -> frozenset[Path]:
-    paths = frozenset(one.path for one in changed)
-    return paths | {path for path in lost if any(path[: len(p)] == p for p in paths)}
-
-
-def _who(
-    paths: frozenset[Path], live: Mapping[str, Any], receipt: Receipt | None, manager: str
-) -> tuple[str, str]:
-    since = token_time(receipt.token) if receipt else ""
-    own = own_entry(live, manager)
-    if own is not None and receipt is not None and own.time > since and paths & owned(own.fields):
-        # The set may be equal: an applier under our name needs no other field.
-        return f"another client as {manager}", own.time
-    found = [
-        one
-        for one in _writers(live, manager)
-        if one.time >= since and any(owns(one.fields, path) for path in paths)
-    ]
-    if not found or any(one.manager == _MERGED_WRITERS for one in found):
-        return "", ""
-    names = sorted({one.manager for one in found})
-    return ", ".join(names), max(one.time for one in found)
+    def _took(self, one: Entry, theirs: frozenset[Path], path: Path, since: str) -> bool:
+        if not holds(theirs, self.granular, path):
+            return False
+        # The server writes no time for the scale subresource; what we owned and own no more was
+        # taken after our apply all the same.
+        return one.time >= since if one.time else path not in self.ours
 
 
 def _row(one: Difference, key: ObjectKey, *, secret: bool) -> FieldChange:

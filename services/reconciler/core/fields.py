@@ -110,43 +110,48 @@ def owned(fields: FieldSet) -> frozenset[Path]:
     return frozenset(members(fields))
 
 
-def leaves(fields: FieldSet, at: Path = ()) -> Iterator[Path]:
+def inner(fields: FieldSet, at: Path = ()) -> Iterator[Path]:
     """
-    Yield the paths below which nothing is told apart: whoever owns one owns all that it holds.
+    Yield the paths below which the set tells fields apart.
     """
     for text, below in fields.items():
-        if text == SELF:
-            continue
-        path = (*at, parse_step(text))
-        if below:
-            yield from leaves(below, path)
-        else:
+        if text != SELF and any(name != SELF for name in below):
+            path = (*at, parse_step(text))
             yield path
+            yield from inner(below, path)
 
 
-def owns(fields: FieldSet, path: Path) -> bool:
+def holds(members: frozenset[Path], granular: frozenset[Path], path: Path) -> bool:
     """
-    Say whether the set has the path itself, or a value that holds it.
+    Say whether a set has the path itself, or a value that holds it as a whole.
+
+    Args:
+        members: Of the set.
+        granular: Paths below which anybody's set tells fields apart: owning one of them is owning
+            the empty map or list, not what is in it.
+        path: Of a field.
+
     """
-    whole = frozenset(leaves(fields))
-    return path in owned(fields) or any(path[:n] in whole for n in range(1, len(path)))
+    if path in members:
+        return True
+    above = (path[:n] for n in range(1, len(path)))
+    return any(prefix in members and prefix not in granular for prefix in above)
 
 
 def subtract(fields: FieldSet, other: FieldSet) -> dict[str, Any]:
     """
-    Return ``fields`` without the paths that ``other`` has too.
+    Return ``fields`` without the paths that ``other`` has, or below which it has some.
+
+    The map or list itself goes with the first field in it: who owns the fields needs no other
+    owner of the empty rest.
     """
     left: dict[str, Any] = {}
     for text, below in fields.items():
-        theirs = other.get(text)
-        if text == SELF:
-            if SELF not in other:
-                left[SELF] = {}
-        elif theirs is None:
+        if text == SELF or text not in other:
             left[text] = below
         else:
-            rest = _rest(below, theirs)
-            if rest is not None:
+            rest = subtract({k: v for k, v in below.items() if k != SELF}, other[text])
+            if rest:
                 left[text] = rest
     return left
 
@@ -168,13 +173,3 @@ def list_keys(fields: FieldSet, at: tuple[str, ...] = ()) -> ListKeys:
         if below:
             found.update(list_keys(below, (*at, name)))
     return found
-
-
-def _rest(below: FieldSet, theirs: FieldSet) -> dict[str, Any] | None:
-    here = not below or SELF in below
-    also = not theirs or SELF in theirs
-    rest = subtract({k: v for k, v in below.items() if k != SELF}, theirs)
-    if here and not also:
-        # The path itself stays: as an empty node, or beside what is left below it.
-        return {SELF: {}, **rest} if rest else {}
-    return rest or None

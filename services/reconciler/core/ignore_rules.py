@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from services.reconciler.core.fields import entries, owns
+from services.reconciler.core.fields import entries, holds, inner, owned
 from services.reconciler.core.manifest import MANAGER, Desired, digest_of
 from services.reconciler.core.paths import ABSENT, Path
 from services.reconciler.core.selector import SelectorError, selects
@@ -83,9 +83,11 @@ def to_send(
 
 
 def _owned_by_others(live: Mapping[str, Any], path: Path, manager: str) -> bool:
+    everybody = entries(live)
+    granular = frozenset(below for entry in everybody for below in inner(entry.fields))
     return any(
-        owns(entry.fields, path)
-        for entry in entries(live)
+        holds(owned(entry.fields), granular, path)
+        for entry in everybody
         if (entry.manager, entry.operation) != (manager, "Apply") and entry.subresource != "status"
     )
 
