@@ -31,6 +31,7 @@ class Kube(Objects):
         requests = Requests(access, agent=name, parallel=parallel)
         super().__init__(requests)
         self.address = access.address
+        self.credentials = access.credentials
         self._watches = Requests(access, agent=name, parallel=parallel)
         self._apart = Requests(access, agent=name, parallel=2, timeout=LEASE_TIMEOUT)
         self.apart = Objects(self._apart)

@@ -6,6 +6,7 @@ and a connection that was cut under a GET. All others become errors with a conse
 """
 
 import asyncio
+import io
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ KEEPALIVE = 60.0  # seconds; the API server closes idle connections after 90
 READ_BUFFER = 2**22  # bytes; one watch event has up to 1.5 MiB, aiohttp refuses at 64 KiB
 PAUSES = 3  # retries after 429, with 1, 2 and 4 times the pause asked for
 LONGEST_PAUSE = 10.0  # seconds; who asks for more is answered by the caller's own back-off
+PIECEWISE = 2**20  # bytes; larger bodies are sent in pieces
 
 JSON = "application/json"
 
@@ -56,7 +58,7 @@ class Requests:
         self._access = access
         self._slots = asyncio.Semaphore(parallel)
         self._timeout = timeout
-        self._default = aiohttp.ClientTimeout(total=timeout, connect=CONNECT_TIMEOUT)
+        self._default = limits(timeout)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0, ssl=access.tls or True, keepalive_timeout=KEEPALIVE
@@ -121,7 +123,7 @@ class Requests:
         self,
         call: Call,
         *,
-        limits: aiohttp.ClientTimeout | None = None,
+        within: aiohttp.ClientTimeout | None = None,
         begin: float | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """
@@ -129,7 +131,7 @@ class Requests:
 
         Args:
             call: The request.
-            limits: Other limits than the session's.
+            within: Other limits than the session's.
             begin: Seconds until the answer must begin, if it may last longer.
 
         """
@@ -146,12 +148,12 @@ class Requests:
                 response = await self._session.request(
                     call.method,
                     URL(url, encoded=True),
-                    data=call.body,
+                    data=_payload(call.body),
                     headers=headers,
                     allow_redirects=False,
                     server_hostname=self._access.server_name,
                     proxy=self._access.proxy,
-                    timeout=limits or self._default,
+                    timeout=within or self._default,
                 )
             async with response:
                 if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's successes
@@ -174,6 +176,20 @@ class Requests:
             f"{call.target} not {call.target.done}: the API server at {self._access.address}"
             f" {what}; it is tried again"
         )
+
+
+def limits(total: float) -> aiohttp.ClientTimeout:
+    """
+    Return the limits of a request that may take ``total`` seconds.
+    """
+    return aiohttp.ClientTimeout(total=total, connect=CONNECT_TIMEOUT)
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """
+    Return a body as aiohttp sends it without holding the loop.
+    """
+    return io.BytesIO(body) if body is not None and len(body) > PIECEWISE else body
 
 
 def _was_cut(error: Unreachable) -> bool:

@@ -213,7 +213,7 @@ async def _stream(
         accept=METADATA if selection.metadata_only else JSON,
     )
     limits = aiohttp.ClientTimeout(total=seconds + LATE, connect=CONNECT_TIMEOUT, sock_read=SILENCE)
-    async with requests.stream(call, limits=limits, begin=BEGIN_TIMEOUT) as response:
+    async with requests.stream(call, within=limits, begin=BEGIN_TIMEOUT) as response:
         async for line in response.content:
             yield _read(line, call, resource)
 
