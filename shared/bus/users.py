@@ -105,7 +105,7 @@ _OWN: Mapping[str, list[str]] = {
         "deadletters.>",
         *_look(streams.EVENTS, streams.COMMANDS),
         *_read(streams.ARTIFACTS, streams.REVISIONS),
-        *_purge(streams.ARTIFACTS),
+        *_purge(streams.ARTIFACTS, streams.REVISIONS),
         *_consume(streams.COMMANDS, "source"),
     ],
     "reconciler": [

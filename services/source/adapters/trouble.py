@@ -28,32 +28,24 @@ _STATUS = {
     404: "repository not found (404); check spec.url, or the account's right to see it",
     429: "asks to slow down (429); raise spec.interval",
 }
+_KEY_REFUSED = (
+    "the host does not accept the key 'identity' of the Secret, or 'password' does not open it; "
+    "give the key the right to read the repository, or correct the Secret"
+)
+_KEY_UNREADABLE = "'identity' of the Secret is no private key that ssh can read; correct the Secret"
+_HOST_KEY = (
+    "the host's key is not the one in known_hosts of the Secret; correct known_hosts, or find out "
+    "who answers in the host's place"
+)
 _SSH = (
-    (
-        "host key verification failed",
-        "the host's key is not the one in known_hosts of the Secret; correct known_hosts, or find "
-        "out who answers in the host's place",
-    ),
-    (
-        "permission denied",
-        "the host does not accept the key 'identity' of the Secret, or 'password' does not open "
-        "it; give the key the right to read the repository, or correct the Secret",
-    ),
-    (
-        "libcrypto",
-        "'identity' of the Secret is no private key that ssh can read; correct the Secret",
-    ),
-    (
-        "invalid format",
-        "'identity' of the Secret is no private key that ssh can read; correct the Secret",
-    ),
+    ("host key verification failed", _HOST_KEY),
+    ("permission denied", _KEY_REFUSED),
+    ("libcrypto", _KEY_UNREADABLE),
+    ("invalid format", _KEY_UNREADABLE),
     ("connection refused", f"connection refused; {_UNREACHABLE}"),
     ("timed out", f"no answer; {_UNREACHABLE}"),
     ("not appear to be a git repository", "repository not found at this path; check spec.url"),
-    (
-        "repository not found",
-        "repository not found; check spec.url, or the key's right to see it",
-    ),
+    ("repository not found", "repository not found; check spec.url, or the key's right to see it"),
 )
 
 

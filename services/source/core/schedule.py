@@ -9,7 +9,6 @@ from dataclasses import dataclass
 MIN_RETRY = 0.75  # seconds; the reference's --min-retry-delay
 MAX_RETRY = 15 * 60.0  # seconds; the reference's --max-retry-delay
 JITTER = 0.05  # of the interval, either way; the reference's --interval-jitter-percentage
-POKE_SPACING = 5.0  # seconds between two looks that commands cause; a person's come at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

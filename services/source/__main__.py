@@ -1,0 +1,7 @@
+"""Run the source service: ``python -m services.source``."""
+
+import sys
+
+from services.source.wiring import start
+
+sys.exit(start())

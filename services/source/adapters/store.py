@@ -1,0 +1,99 @@
+"""
+Artifacts in the object store of the bus, and the last ones of each source on disk.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+from services.source.core.checkout import Checkout
+from shared.bus import ArtifactObjects
+from shared.model import Digest
+from shared.runtime import logs
+
+_ARCHIVE, _INDEX = ".tar.gz", ".index"
+KEPT_LIMIT = 4 * 1024 * 1024 * 1024  # bytes on disk, as many as the object store holds
+log = logs.get()
+
+
+class BusStore:
+    """
+    The port ``ArtifactStore`` on JetStream's object store and a directory.
+    """
+
+    def __init__(self, objects: ArtifactObjects, folder: Path) -> None:
+        self._objects = objects
+        self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    async def put(self, checkout: Checkout) -> None:
+        """
+        Store archive and index and read back that they are there.
+        """
+        # First to disk: what the status will name must survive a bus that is wiped.
+        await asyncio.to_thread(self._save, checkout)
+        await self._objects.put(checkout.digest, checkout.archive)
+        await self._objects.put_index(checkout.digest, checkout.index)
+
+    async def ensure(self, digest: Digest, *, deep: bool = False) -> bool:
+        """
+        Say whether the artifact is there, after putting it back from disk if it was not.
+        """
+        if not deep and await self._objects.exists(digest):
+            return True
+        kept = await asyncio.to_thread(self._load, digest)
+        if kept is None:
+            # Without a copy only the origin can mend what is damaged.
+            return not deep and await self._objects.exists(digest)
+        archive, index = kept
+        await self._objects.put(digest, archive, force=deep)
+        await self._objects.put_index(digest, index, force=deep)
+        log.info("artifact stored again", digest=str(digest))
+        return True
+
+    async def names(self) -> list[str]:
+        """
+        Name everything that is stored.
+        """
+        return await self._objects.names()
+
+    async def remove(self, digest: Digest) -> None:
+        """
+        Delete an artifact and its index.
+        """
+        await self._objects.delete(digest)
+
+    async def keep(self, digests: frozenset[Digest]) -> None:
+        """
+        Say which artifacts are in use; the disk forgets the others, and leftovers of writes go.
+        """
+        await asyncio.to_thread(self._forget, digests)
+        if orphans := await self._objects.sweep():
+            log.info("unfinished objects removed", count=orphans)
+
+    def _save(self, checkout: Checkout) -> None:
+        name = checkout.digest.hex
+        for suffix, data in ((_INDEX, checkout.index), (_ARCHIVE, checkout.archive)):
+            path = self._folder / (name + suffix)
+            part = path.with_name(path.name + ".part")
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+
+    def _load(self, digest: Digest) -> tuple[bytes, bytes] | None:
+        try:
+            archive = (self._folder / (digest.hex + _ARCHIVE)).read_bytes()
+            index = (self._folder / (digest.hex + _INDEX)).read_bytes()
+        except OSError:
+            return None
+        return (archive, index) if digest.matches(archive) else None
+
+    def _forget(self, digests: frozenset[Digest]) -> None:
+        wanted = {digest.hex for digest in digests}
+        left = KEPT_LIMIT
+        for path in sorted(self._folder.iterdir(), key=lambda p: p.stat().st_mtime, reverse=True):
+            left -= path.stat().st_size
+            if path.name.partition(".")[0] not in wanted or left < 0:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,89 @@
+"""
+A GitRepository as this service reads it: what is asked for, and what it does not do.
+"""
+
+from collections.abc import Callable, Mapping
+
+from services.source.core.location import Location
+from services.source.core.reference import Reference
+from shared.api import GitRepository
+from shared.api.gitrepository import GitRepositorySpec
+from shared.errors import StalledError
+
+FINALIZER = "finalizers.fluxcd.io"
+GROUP = "source.toolkit.fluxcd.io"
+KIND = "GitRepository"
+
+_UNSUPPORTED: Mapping[str, tuple[Callable[[GitRepositorySpec], object], str]] = {
+    "verify": (
+        lambda spec: spec.verify,
+        (
+            "signatures are not checked, and nothing unchecked is passed off as verified; remove it "
+            "to accept every commit"
+        ),
+    ),
+    "provider": (
+        lambda spec: spec.provider != "generic",
+        "only generic is there; use a Secret with username and password or a bearerToken",
+    ),
+    "serviceAccountName": (
+        lambda spec: spec.service_account_name,
+        "cloud identities are not there; use a Secret in spec.secretRef",
+    ),
+    "proxySecretRef": (
+        lambda spec: spec.proxy_secret_ref,
+        "there are no proxies; remove it and let the source service reach the origin directly",
+    ),
+    "include": (
+        lambda spec: spec.include,
+        "trees are not merged; declare a Kustomization for each repository",
+    ),
+    "recurseSubmodules": (
+        lambda spec: spec.recurse_submodules,
+        "submodules are not fetched; declare each as a GitRepository of its own",
+    ),
+    "sparseCheckout": (
+        lambda spec: spec.sparse_checkout,
+        "whole trees are fetched; leave paths out with spec.ignore, such as /* and !/deploy/",
+    ),
+}
+
+
+def refuse_unsupported(repo: GitRepository) -> None:
+    """
+    Refuse a field that would otherwise be ignored in silence.
+
+    Raises:
+        StalledError: Names the first such field and what to do.
+
+    """
+    for field, (given, remedy) in _UNSUPPORTED.items():
+        if given(repo.spec):
+            raise StalledError(f"spec.{field} is not supported: {remedy}", reason="NotSupported")
+
+
+def location(repo: GitRepository) -> Location:
+    """
+    Read where the origin is.
+
+    Raises:
+        StalledError: ``spec.url`` cannot be used.
+
+    """
+    return Location.parse(repo.spec.url)
+
+
+def reference(repo: GitRepository) -> Reference:
+    """
+    Read which commit is meant.
+
+    Raises:
+        StalledError: ``spec.ref`` cannot be used.
+
+    """
+    ref = repo.spec.ref
+    if ref is None:
+        return Reference()
+    return Reference(
+        branch=ref.branch, tag=ref.tag, semver=ref.semver, name=ref.name, commit=ref.commit
+    )

@@ -1,0 +1,123 @@
+"""
+Wait until a source is due, or until somebody says "look now".
+
+One lane per source: what arrives while a pass runs is answered by the next pass, what arrived
+before it began is answered by it.
+"""
+
+import asyncio
+from typing import Any
+
+from services.source.core.declaration import FINALIZER
+from shared.api.meta import REQUESTED_AT
+from shared.runtime import Clock
+
+Json = dict[str, Any]
+Interest = tuple[object, ...]
+
+
+class Lane:
+    """
+    The newest version of one declared source, and when to look at it.
+    """
+
+    def __init__(self, obj: Json, clock: Clock) -> None:
+        self.obj = obj
+        self.failures = 0
+        self.begun_generation = -1  # of the last pass that said so in the status
+        self.announced: object = None  # the artifact that the bus has heard of
+        self.deep = False  # somebody could not read the artifact: check all of it
+        self._clock = clock
+        self._due: float | None = clock.monotonic()
+        self._woken = asyncio.Event()
+        self._settled = interest(obj)
+        self._running = False
+
+    def see(self, obj: Json) -> None:
+        """
+        Take a version from the watch; look now if it asks for something new.
+        """
+        if version(obj) <= version(self.obj) and uid(obj) == uid(self.obj):
+            return
+        # Our own status writes come back while a pass runs; afterwards a missing artifact is news.
+        lost = not self._running and artifact(obj) != artifact(self.obj)
+        self.obj = obj
+        if interest(obj) != self._settled or lost:
+            self.poke()
+
+    def poke(self) -> None:
+        """
+        Look now, or as soon as the running pass ends.
+        """
+        self._woken.set()
+
+    def again(self, delay: float | None) -> None:
+        """
+        Look after ``delay`` seconds; None waits until something changes.
+        """
+        self._due = None if delay is None else self._clock.monotonic() + delay
+
+    async def wait(self) -> None:
+        """
+        Return when a pass is to begin.
+        """
+        self._running = False
+        while not self._woken.is_set() and not self._is_due():
+            await self._pause()
+        self._woken.clear()
+        self._running = True
+        self._settled = interest(self.obj)
+
+    def _is_due(self) -> bool:
+        return self._due is not None and self._due <= self._clock.monotonic()
+
+    async def _pause(self) -> None:
+        tasks: set[asyncio.Future[Any]] = {asyncio.ensure_future(self._woken.wait())}
+        if self._due is not None:
+            left = self._due - self._clock.monotonic()
+            tasks.add(asyncio.ensure_future(self._clock.sleep(left)))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def __repr__(self) -> str:
+        meta = self.obj["metadata"]
+        return f"<Lane {meta['namespace']}/{meta['name']} failures={self.failures} due={self._due}>"
+
+
+def interest(obj: Json) -> Interest:
+    """
+    Return what a pass answers: a change of it asks for another.
+    """
+    meta = obj["metadata"]
+    return (
+        meta.get("uid"),
+        meta.get("generation"),
+        (meta.get("annotations") or {}).get(REQUESTED_AT),
+        bool(meta.get("deletionTimestamp")),
+        FINALIZER in (meta.get("finalizers") or ()),
+    )
+
+
+def artifact(obj: Json) -> object:
+    """
+    Return the digest of the artifact that an object names.
+    """
+    return ((obj.get("status") or {}).get("artifact") or {}).get("digest")
+
+
+def version(obj: Json) -> int:
+    """
+    Return the version of an object, which grows with each write.
+    """
+    return int(obj["metadata"].get("resourceVersion") or 0)
+
+
+def uid(obj: Json) -> object:
+    """
+    Return the identity of an object, which another of the same name does not share.
+    """
+    return obj["metadata"].get("uid")

@@ -1,0 +1,277 @@
+"""
+The source service: one lane per GitRepository, each going poll, fetch, publish.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import assert_never
+
+from services.source.collect import Collect, Known
+from services.source.core.artifact import current
+from services.source.core.checkout import Checkout, Unchanged
+from services.source.core.declaration import FINALIZER, GROUP, KIND
+from services.source.core.schedule import Backoff, steady
+from services.source.core.status import FETCH_FAILED, STORAGE_FAILED, Failure
+from services.source.fetch import Fetch
+from services.source.poll import Lane
+from services.source.ports import Declarations, Gone, Json, Notice, Seen, Snapshot
+from services.source.publish import Publish
+from shared.api import GitRepository
+from shared.errors import SetpointError, StalledError
+from shared.kube.errors import Conflict
+from shared.messages import Command
+from shared.runtime import Clock, logs
+
+Key = tuple[str, str]
+Measure = Callable[[Key, float | None], None]
+
+_ARCHIVE_FAILED = "ArchiveOperationFailed"  # the tree came, but no artifact can be made of it
+_CONFLICTS = 3  # times that a pass begins anew at once because its object changed meanwhile
+_ANNOUNCE_AGAIN = 5.0  # seconds, while the bus is away; its return wakes the lanes too
+log = logs.get()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """
+    What a pass is made of.
+    """
+
+    fetch: Fetch
+    publish: Publish
+    collect: Collect
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """
+    A declaration that cannot work until somebody changes it.
+    """
+
+    error: StalledError
+
+
+class SourceService:
+    """
+    Runs the lanes.
+
+    Args:
+        steps: Fetch, publish, collect.
+        declarations: The declared sources.
+        clock: Time.
+        backoff: How failures are spaced.
+        jitter: The share of the interval by which looks are spread.
+        measure: Is told how long each pass took; None when a source is gone.
+
+    """
+
+    def __init__(
+        self,
+        steps: Steps,
+        declarations: Declarations,
+        clock: Clock,
+        *,
+        backoff: Backoff,
+        jitter: float,
+        measure: Measure,
+    ) -> None:
+        self._steps = steps
+        self._declarations = declarations
+        self._clock = clock
+        self._backoff = backoff
+        self._jitter = jitter
+        self._measure = measure
+        self._lanes: dict[Key, Lane] = {}
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._complete = False
+
+    async def run(self) -> None:
+        """
+        Follow the declarations until cancelled.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._steps.collect.run(self.known), name="collect")
+            async with aclosing(self._declarations.watch()) as notices:
+                async for notice in notices:
+                    self._take(notice, group)
+
+    def known(self) -> Known | None:
+        """
+        Return all sources and the artifacts that they refer to; None until all are known.
+        """
+        if not self._complete:
+            return None
+        found = (current(GitRepository.read(lane.obj)) for lane in self._lanes.values())
+        return set(self._lanes), frozenset(item.digest for item in found if item is not None)
+
+    def command(self, command: Command) -> None:
+        """
+        Look now at what a command names; a source without a lane is looked at when it has one.
+        """
+        lane = self._lanes.get((command.namespace, command.name))
+        if lane is None or command.uid not in ("", lane.obj["metadata"].get("uid")):
+            return
+        if command.action == "republish":
+            lane.announced = None
+            lane.deep = True
+        log.info("asked to look", namespace=command.namespace, name=command.name, by=command.cause)
+        lane.poke()
+
+    def renew(self, *, wiped: bool) -> None:
+        """
+        Bring to the bus what it does not have: all of it after a wipe, else what waited for it.
+        """
+        for lane in self._lanes.values():
+            if wiped:
+                lane.announced = None
+            if wiped or lane.failures:
+                lane.poke()
+
+    def _take(self, notice: Notice, group: asyncio.TaskGroup) -> None:
+        match notice:
+            case Snapshot(objects):
+                present = {_key(obj): obj for obj in objects}
+                for key in set(self._lanes) - set(present):
+                    self._drop(key)
+                for obj in objects:
+                    self._see(obj, group)
+                self._complete = True
+            case Seen(obj):
+                self._see(obj, group)
+            case Gone(obj):
+                self._drop(_key(obj))
+            case _:
+                assert_never(notice)
+
+    def _see(self, obj: Json, group: asyncio.TaskGroup) -> None:
+        key = _key(obj)
+        if key in self._lanes:
+            self._lanes[key].see(obj)
+            return
+        self._lanes[key] = lane = Lane(obj, self._clock)
+        self._tasks[key] = group.create_task(self._serve(key, lane), name="/".join(key))
+
+    def _drop(self, key: Key) -> None:
+        if self._lanes.pop(key, None) is not None:
+            self._tasks.pop(key).cancel()
+            self._measure(key, None)
+
+    async def _serve(self, key: Key, lane: Lane) -> None:
+        bound = logs.bind_object(log, group=GROUP, kind=KIND, namespace=key[0], name=key[1])
+        while True:
+            await lane.wait()
+            began = self._clock.monotonic()
+            try:
+                lane.again(await self._pass(lane, bound))
+            except SetpointError as exc:
+                lane.failures += 1
+                conflict = isinstance(exc, Conflict) and lane.failures <= _CONFLICTS
+                delay = self._backoff.delay(lane.failures, random.random(), exc.retry_after)  # noqa: S311 - spreads load
+                lane.again(0.0 if conflict else delay)
+                bound.info("pass not finished", reason=exc.reason, error=exc.message)
+                await self._refresh(key, lane)
+            except Exception:  # noqa: BLE001 - logged with its trace
+                # One source that trips over a defect of ours must not stop the others.
+                lane.failures += 1
+                lane.again(self._backoff.delay(lane.failures, 1.0))
+                bound.exception("pass crashed")
+            self._measure(key, self._clock.monotonic() - began)
+
+    async def _refresh(self, key: Key, lane: Lane) -> None:
+        # Most failures of a pass itself are conflicts: the next one needs the newest version.
+        try:
+            obj = await self._declarations.read(*key)
+        except SetpointError:
+            return
+        if obj is not None:
+            lane.see(obj)
+
+    async def _pass(self, lane: Lane, bound: logs.Logger) -> float | None:
+        """
+        Take one look and return the seconds until the next; None waits for a change.
+        """
+        repo = GitRepository.read(lane.obj)
+        if repo.metadata.deletion_timestamp:
+            # The artifact goes when nobody has referred to it for a while.
+            await self._declarations.set_finalizer(lane.obj, present=False)
+            return None
+        if FINALIZER not in repo.metadata.finalizers:
+            lane.obj = await self._declarations.set_finalizer(lane.obj, present=True)
+            repo = GitRepository.read(lane.obj)
+        if repo.spec.suspend:
+            lane.obj = await self._steps.publish.suspended(lane.obj)
+            return await self._announce(lane, None, bound)
+        await self._begin(lane, repo)
+        delay = await self._look(lane, bound)
+        return await self._announce(lane, delay, bound)
+
+    async def _begin(self, lane: Lane, repo: GitRepository) -> None:
+        generation = repo.metadata.generation
+        renewed = generation not in (repo.status.observed_generation, lane.begun_generation)
+        if renewed or repo.requested_at != repo.status.last_handled_reconcile_at:
+            lane.obj = await self._steps.publish.begin(lane.obj)
+        lane.begun_generation = generation
+
+    async def _look(self, lane: Lane, bound: logs.Logger) -> float | None:
+        repo = GitRepository.read(lane.obj)
+        deep, lane.deep = lane.deep, False
+        publish = self._steps.publish
+        match await self._find(repo, deep=deep):
+            case Unchanged():
+                lane.obj = await publish.unchanged(lane.obj)
+            case Checkout() as found:
+                lane.obj = await publish.stored(lane.obj, found)
+                bound.info("artifact stored", revision=str(found.revision), files=found.files)
+            case Refused(error):
+                lane.obj = await publish.stalled(lane.obj, error)
+                bound.error("stalled", reason=error.reason, error=error.message)
+                return None
+            case Failure(error=error) as failure:
+                lane.obj = await publish.failed(lane.obj, failure)
+                lane.failures += 1
+                bound.error("look failed", reason=error.reason, error=error.message)
+                return self._backoff.delay(lane.failures, random.random(), error.retry_after)  # noqa: S311 - spreads load
+            case never:
+                assert_never(never)
+        lane.failures = 0
+        return steady(repo.spec.interval_seconds, random.random(), self._jitter)  # noqa: S311 - spreads load
+
+    async def _find(
+        self, repo: GitRepository, *, deep: bool
+    ) -> Unchanged | Checkout | Refused | Failure:
+        try:
+            found = await self._steps.fetch(repo, deep=deep)
+        except StalledError as exc:
+            return Refused(exc)
+        except SetpointError as exc:
+            archive = exc.reason == _ARCHIVE_FAILED
+            head = next(iter(getattr(exc, "__notes__", ())), "")
+            return Failure(
+                condition=STORAGE_FAILED if archive else FETCH_FAILED, error=exc, head=head
+            )
+        if isinstance(found, Checkout):
+            try:
+                await self._steps.publish.put(found)
+            except SetpointError as exc:
+                return Failure(condition=STORAGE_FAILED, error=exc, head=str(found.revision))
+        return found
+
+    async def _announce(self, lane: Lane, delay: float | None, bound: logs.Logger) -> float | None:
+        artifact = current(GitRepository.read(lane.obj))
+        if artifact == lane.announced:
+            return delay
+        try:
+            await self._steps.publish.announce(lane.obj)
+        except SetpointError as exc:
+            # Readers find the artifact in the status; the bus hears of it when it is back.
+            bound.info("not announced", reason=exc.reason, error=exc.message)
+            return _ANNOUNCE_AGAIN if delay is None else min(delay, _ANNOUNCE_AGAIN)
+        lane.announced = artifact
+        return delay
+
+
+def _key(obj: Json) -> Key:
+    return obj["metadata"]["namespace"], obj["metadata"]["name"]
