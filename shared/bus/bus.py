@@ -228,6 +228,12 @@ class Bus:
             f"STREAM.MSG.DELETE.{stream}", {"seq": sequence, "no_erase": True}
         )
 
+    async def purge(self, stream: str, subject: str) -> None:
+        """
+        Remove all messages on a subject.
+        """
+        await self._jetstream.call(f"STREAM.PURGE.{stream}", {"filter": subject})
+
     async def state(self, stream: str) -> dict[str, Any]:
         """
         Return the server's word about a stream: messages, bytes, first_seq, last_seq.
