@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+import structlog
+
 from shared.bus.connection import Connection
 from shared.bus.consumer import Consumer, ConsumerSpec, Deliver, Handler
 from shared.bus.delivery import Received
@@ -20,7 +22,10 @@ from shared.bus.reader import Reader
 from shared.bus.streams import StreamSpec
 from shared.bus.suspects import Suspects
 from shared.bus.wipe import Watermarks
+from shared.errors import SetpointError
 from shared.messages import Envelope, decode, encode
+
+log = structlog.get_logger()
 
 CONNECT_WAIT = 10.0  # seconds for the first connection; a service starts without NATS, too
 PUBLISH_TIMEOUT = 0.2  # seconds; then the outbox takes it
@@ -68,7 +73,7 @@ class Bus:
         Connect; where NATS is not there, return all the same and go on trying.
         """
         bus = cls(settings)
-        bus._connection.on_up = bus._on_up
+        bus._connection.on_up = bus._keeper.look
         bus._keeping = asyncio.create_task(bus._keeper.run(), name="bus-keeper")
         await bus._connection.start(settings.connect_wait)
         return bus
@@ -197,7 +202,6 @@ class Bus:
 
         Raises:
             NoStream: The stream is not there.
-            MalformedError, UnknownVersion: One of them cannot be read.
 
         """
         found = {item.subject: item async for item in self.read(stream, filter_)}
@@ -207,15 +211,21 @@ class Bus:
         self, stream: str, filter_: str, *, after: int = 0, since: datetime | None = None
     ) -> AsyncIterator[Received]:
         """
-        Yield the messages that are stored now, without consuming them.
+        Yield the messages that are stored now and can be read, without consuming them.
         """
         async for stored in Reader(self._connection, stream).read(
             filter_, after=after, since=since
         ):
             self._keeper.reached(stream, stored.sequence)
+            try:
+                envelope = decode(stored.data)
+            except SetpointError as error:
+                # One bad message must not hide the others; who consumes the stream puts it aside.
+                log.warning("message passed over", subject=stored.subject, error=error.message)
+                continue
             yield Received(
                 subject=stored.subject,
-                envelope=decode(stored.data),
+                envelope=envelope,
                 attempts=1,
                 stream_sequence=stored.sequence,
             )
@@ -277,6 +287,3 @@ class Bus:
 
     def __repr__(self) -> str:
         return f"<Bus {self._connection!r}>"
-
-    async def _on_up(self) -> None:
-        self._keeper.look()

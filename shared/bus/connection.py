@@ -10,9 +10,8 @@ import asyncio
 import random
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -21,6 +20,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from shared.bus.errors import BusForbidden, Disconnected
+from shared.bus.waiting import Message, Waiting
 from shared.errors import MalformedError
 
 log = structlog.get_logger()
@@ -38,20 +38,6 @@ PENDING_LIMIT = 8 * 1024 * 1024
 _REFUSED = re.compile(r'permissions violation for publish to "([^"]*)"')
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """
-    What came in: ``status`` is 0 for data, else the server's word about our request.
-    """
-
-    subject: str
-    reply: str
-    data: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-    status: int = 0
-    description: str = ""
-
-
 class Connection:
     """
     One connection that comes back for ever, until it is closed.
@@ -59,21 +45,22 @@ class Connection:
 
     def __init__(self, url: str, user: str, password_file: Path | None, name: str) -> None:
         self._url = url
+        self._shown = url.rpartition("@")[2].removeprefix("nats://")  # it may carry a password
         self._user = user
         self._password_file = password_file
         self._name = name
         self._client = Client()
         self._prefix = f"_INBOX.{user or 'anonymous'}.{secrets.token_hex(8)}"
         self._handlers: dict[str, Callable[[Message], None]] = {}
-        self._waiting: dict[str, set[asyncio.Future[Message]]] = {}
-        self._flushing: set[asyncio.Task[None]] = set()
+        self.waiting = Waiting()
+        self._flushing: set[asyncio.Task[bool]] = set()
         self._ready = False
         self._closing = False
         self._started: asyncio.Task[None] | None = None
         self.up = asyncio.Event()
         self.closed = asyncio.Event()
         self.epoch = 0  # one more per established connection
-        self.on_up: Callable[[], Awaitable[None]] | None = None
+        self.on_up: Callable[[], None] = _nothing
 
     @property
     def connected(self) -> bool:
@@ -103,7 +90,7 @@ class Connection:
         with suppress(Disconnected):
             await self.ping(CLOSE_TIMEOUT)
         self._ready = False
-        with suppress(NatsError, TimeoutError, OSError):
+        with suppress(NatsError, OSError):  # which a timeout is, too
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._client.close()
         for flush in list(self._flushing):
@@ -126,7 +113,7 @@ class Connection:
 
         """
         if not self.connected:
-            raise Disconnected(f"NATS at {self._shown()} is not connected")
+            raise Disconnected(f"NATS at {self._shown} is not connected")
         if len(data) > self._client.max_payload:
             raise MalformedError(
                 f"message for {subject} has {len(data)} bytes, the server accepts "
@@ -134,13 +121,11 @@ class Connection:
                 reason="MessageTooLarge",
             )
         if self._client.pending_data_size + len(data) > PENDING_LIMIT:
-            raise Disconnected(f"NATS at {self._shown()} does not read what it is sent")
+            raise Disconnected(f"NATS at {self._shown} does not read what it is sent")
         try:
             await self._client.publish(subject, data, reply=reply, headers=headers)
         except (NatsError, OSError) as error:
-            raise Disconnected(
-                f"NATS at {self._shown()}: {error or type(error).__name__}"
-            ) from error
+            raise Disconnected(f"NATS at {self._shown}: {error or type(error).__name__}") from error
 
     async def request(
         self,
@@ -164,20 +149,20 @@ class Connection:
             if not future.done():
                 future.set_result(message)
 
-        with self.inbox(answer) as reply, self.watch(subject, future):
+        with self.inbox(answer) as reply, self.waiting.watch(subject, future):
             await self.send(subject, data, reply=reply, headers=headers)
             try:
                 async with asyncio.timeout(within):
                     return await future
             except TimeoutError as error:
                 raise Disconnected(
-                    f"NATS at {self._shown()} did not answer on {subject} within {within:g} s"
+                    f"NATS at {self._shown} did not answer on {subject} within {within:g} s"
                 ) from error
 
     @contextmanager
     def inbox(self, handler: Callable[[Message], None]) -> Iterator[str]:
         """
-        Give an address whose messages go to the handler.
+        Give an address whose answers go to the handler.
         """
         token = secrets.token_hex(8)
         self._handlers[token] = handler
@@ -196,7 +181,7 @@ class Connection:
 
         """
         if not self.connected:
-            raise Disconnected(f"NATS at {self._shown()} is not connected")
+            raise Disconnected(f"NATS at {self._shown} is not connected")
 
         async def take(message: Msg) -> None:
             await handler(_message(message))
@@ -209,40 +194,23 @@ class Connection:
             with suppress(NatsError, OSError):
                 await subscription.unsubscribe()
 
-    @contextmanager
-    def watch(self, subject: str, future: asyncio.Future[Message]) -> Iterator[None]:
-        """
-        Let the future fail when the connection is lost or the subject refused.
-        """
-        key = subject.lower()  # the library lowers the server's words
-        self._waiting.setdefault(key, set()).add(future)
-        try:
-            yield
-        finally:
-            waiting = self._waiting[key]
-            waiting.discard(future)
-            if not waiting:
-                del self._waiting[key]
-            if future.done() and not future.cancelled():
-                future.exception()  # seen: nobody may be left to wait for it
-
     async def ping(self, within: float = 1.0) -> None:
         """
         Go to the server and back.
         """
         if not self.connected:
-            raise Disconnected(f"NATS at {self._shown()} is not connected")
+            raise Disconnected(f"NATS at {self._shown} is not connected")
         # Not cancelled at our deadline: the answer to a cancelled flush ends the library's reading.
-        flush = asyncio.create_task(self._client.flush(timeout=FLUSH_TIMEOUT), name="nats-flush")
+        flush = asyncio.create_task(self._flush(), name="nats-flush")
         self._flushing.add(flush)
-        flush.add_done_callback(self._flushed)
+        flush.add_done_callback(self._flushing.discard)
         await asyncio.wait({flush}, timeout=within)
-        if not flush.done() or flush.cancelled() or flush.exception() is not None:
-            raise Disconnected(f"NATS at {self._shown()} did not answer within {within:g} s")
+        if not flush.done() or flush.cancelled() or not flush.result():
+            raise Disconnected(f"NATS at {self._shown} did not answer within {within:g} s")
 
     def __repr__(self) -> str:
         state = "up" if self.connected else "closed" if self.closed.is_set() else "down"
-        return f"<Connection {self._user}@{self._shown()} {state} epoch={self.epoch}>"
+        return f"<Connection {self._user}@{self._shown} {state} epoch={self.epoch}>"
 
     async def _connect(self) -> None:
         await self._client.connect(
@@ -280,8 +248,7 @@ class Connection:
         self.epoch += 1
         self.up.set()
         log.info("bus connected", epoch=self.epoch)
-        if self.on_up is not None:
-            await self.on_up()
+        self.on_up()
 
     async def _on_down(self) -> None:
         self.up.clear()
@@ -302,40 +269,29 @@ class Connection:
         if refused is None:
             log.debug("bus error", error=str(error) or type(error).__name__)
             return
-        log.error("bus permission refused", subject=refused[1])
-        for future in self._waiting.get(refused[1], ()):
-            if not future.done():
-                future.set_exception(
-                    BusForbidden(
-                        f"NATS does not let user {self._user!r} publish on {refused[1]}; "
-                        "its permissions in the server's configuration must allow it"
-                    )
-                )
+        # The library lowers the server's words.
+        for subject in self.waiting.on(refused[1]) or [refused[1]]:
+            log.error("bus permission refused", subject=subject)
+            self.waiting.fail(
+                BusForbidden(
+                    f"NATS does not let user {self._user!r} publish on {subject}; "
+                    "its permissions in the server's configuration must allow it"
+                ),
+                subject,
+            )
 
-    def _flushed(self, flush: asyncio.Task[None]) -> None:
-        self._flushing.discard(flush)
-        if not flush.cancelled():
-            flush.exception()  # seen
+    async def _flush(self) -> bool:
+        with suppress(NatsError, OSError):
+            await self._client.flush(timeout=FLUSH_TIMEOUT)
+            return True
+        return False
 
     def _fail_all(self, why: str) -> None:
-        for futures in self._waiting.values():
-            for future in futures:
-                if not future.done():
-                    future.set_exception(Disconnected(f"NATS at {self._shown()}: {why}"))
+        self.waiting.fail(Disconnected(f"NATS at {self._shown}: {why}"))
 
-    def _shown(self) -> str:
-        # A URL may carry a password.
-        return self._url.rpartition("@")[2].removeprefix("nats://")
+
+def _nothing() -> None: ...
 
 
 def _message(message: Msg) -> Message:
-    headers = message.headers or {}
-    status = headers.get("Status", "")
-    return Message(
-        subject=message.subject,
-        reply=message.reply,
-        data=message.data,
-        headers=headers,
-        status=int(status) if status.isdigit() else 0,
-        description=headers.get("Description", ""),
-    )
+    return Message.of(message.subject, message.reply, message.data, message.headers or {})

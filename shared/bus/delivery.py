@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from shared.bus.connection import Connection, Message
+from shared.bus.connection import Connection
+from shared.bus.waiting import Message
 from shared.messages import Envelope
 
 _SHORT = 9  # tokens of an address without domain and account

@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from shared.bus.connection import Connection, Message
+from shared.bus.connection import Connection
 from shared.bus.errors import ApiError, BusFull, NoStream
+from shared.bus.waiting import Message
 
 API_TIMEOUT = 5.0  # seconds; creating a stream with sync always takes some milliseconds
 STREAM_NOT_FOUND = 10059

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from shared.bus.errors import ApiError, Disconnected, NoStream
+from shared.bus.errors import NoStream
 from shared.bus.jetstream import JetStream
 from shared.bus.streams import StreamSpec
 from shared.bus.wipe import Watermarks
@@ -55,7 +55,7 @@ class Keeper:
             self._specs[spec.name] = spec
         try:
             await self.assert_all()
-        except (Disconnected, ApiError) as error:
+        except SetpointError as error:
             log.warning("streams not declared yet", error=error.message)
             self._look.set()
 

@@ -6,24 +6,18 @@ other bytes, whoever reads verifies the digest, and every wait has an end. There
 """
 
 import asyncio
-import base64
-import json
 import secrets
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-
-import structlog
 
 from shared.bus.errors import NoStream
 from shared.bus.jetstream import JetStream
+from shared.bus.object_meta import CHUNKS, METAS, ObjectMeta, describe, meta_subject, parse_meta
 from shared.bus.reader import Reader
 from shared.errors import MalformedError, SetpointError, TransientError, WaitingError
 from shared.messages import subjects
 from shared.model import Digest
-
-log = structlog.get_logger()
 
 CHUNK = 512 * 1024  # bytes; the fastest with sync always
 CHUNK_TIMEOUT = 5.0  # seconds
@@ -31,18 +25,7 @@ READ_TIMEOUT = 30.0  # seconds for one object
 CLEAN_TIMEOUT = 2.0  # seconds for removing what a failed put left
 CHUNK_BATCH = 16  # chunks under way, 8 MiB
 _HASH_INLINE = 256 * 1024  # bytes; more is hashed in a thread
-_BUCKET = subjects.ARTIFACTS
-_STREAM = f"OBJ_{_BUCKET}"
-_CHUNKS = f"$O.{_BUCKET}.C."
-_METAS = f"$O.{_BUCKET}.M."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Meta:
-    name: str
-    nuid: str
-    size: int
-    chunks: int
+_STREAM = f"OBJ_{subjects.ARTIFACTS}"
 
 
 class ArtifactObjects:
@@ -105,9 +88,9 @@ class ArtifactObjects:
         for name in (str(digest), _index_name(digest)):
             async with self._locks[name]:
                 meta = await self._meta(name)
-                await self._purge(_meta_subject(name))
+                await self._purge(meta_subject(name))
                 if meta is not None:
-                    await self._purge(_CHUNKS + meta.nuid)
+                    await self._purge(CHUNKS + meta.nuid)
 
     async def names(self) -> list[str]:
         """
@@ -121,11 +104,11 @@ class ArtifactObjects:
 
         Only the one writer may do this: what it is writing now stays.
         """
-        chunks = await self._chunk_counts(_CHUNKS + ">")
+        chunks = await self._chunk_counts(CHUNKS + ">")
         known = {meta.nuid for meta in await self._metas()} | self._writing
         orphans = [nuid for nuid in chunks if nuid not in known]
         for nuid in orphans:
-            await self._purge(_CHUNKS + nuid)
+            await self._purge(CHUNKS + nuid)
         return len(orphans)
 
     async def _put(self, name: str, digest: Digest, data: bytes, *, force: bool) -> None:
@@ -146,9 +129,9 @@ class ArtifactObjects:
                 self._writing.discard(nuid)
             if old is not None:
                 with suppress(SetpointError):
-                    await self._purge(_CHUNKS + old.nuid)
+                    await self._purge(CHUNKS + old.nuid)
 
-    async def _good(self, meta: _Meta, digest: Digest, size: int, *, force: bool) -> bool:
+    async def _good(self, meta: ObjectMeta, digest: Digest, size: int, *, force: bool) -> bool:
         if meta.size != size:
             return False
         if not force:
@@ -165,22 +148,13 @@ class ArtifactObjects:
         chunks = 0
         for at in range(0, len(data), CHUNK):
             await self._jetstream.publish(
-                _CHUNKS + nuid, data[at : at + CHUNK], within=CHUNK_TIMEOUT
+                CHUNKS + nuid, data[at : at + CHUNK], within=CHUNK_TIMEOUT
             )
             chunks += 1
-        meta = {
-            "name": name,
-            "bucket": _BUCKET,
-            "nuid": nuid,
-            "size": len(data),
-            "chunks": chunks,
-            "mtime": datetime.now(UTC).isoformat(),
-            "digest": "SHA-256=" + base64.urlsafe_b64encode(bytes.fromhex(digest.hex)).decode(),
-            "options": {"max_chunk_size": CHUNK},
-        }
+        meta = describe(name, nuid, digest, len(data), chunks, CHUNK, datetime.now(UTC))
         await self._jetstream.publish(
-            _meta_subject(name),
-            json.dumps(meta).encode(),
+            meta_subject(name),
+            meta,
             within=CHUNK_TIMEOUT,
             headers={"Nats-Rollup": "sub"},
         )
@@ -193,7 +167,7 @@ class ArtifactObjects:
         async def clean() -> None:
             meta = await self._meta(name)
             if meta is None or meta.nuid != nuid:
-                await self._purge(_CHUNKS + nuid)
+                await self._purge(CHUNKS + nuid)
 
         with suppress(SetpointError, TimeoutError):
             async with asyncio.timeout(CLEAN_TIMEOUT):
@@ -221,7 +195,7 @@ class ArtifactObjects:
         parts: list[bytes] = []
         size = 0
         if meta.size:
-            async for stored in self._reader.read(_CHUNKS + meta.nuid, batch=CHUNK_BATCH):
+            async for stored in self._reader.read(CHUNKS + meta.nuid, batch=CHUNK_BATCH):
                 parts.append(stored.data)
                 size += len(stored.data)
                 if size > meta.size:
@@ -233,19 +207,19 @@ class ArtifactObjects:
             raise _torn(name, "its bytes do not have its digest")
         return data
 
-    async def _meta(self, name: str) -> _Meta | None:
-        stored = await self._reader.last(_meta_subject(name))
-        return None if stored is None else _parse(stored.data)
+    async def _meta(self, name: str) -> ObjectMeta | None:
+        stored = await self._reader.last(meta_subject(name))
+        return None if stored is None else parse_meta(stored.data)
 
-    async def _metas(self) -> list[_Meta]:
+    async def _metas(self) -> list[ObjectMeta]:
         try:
-            found = [_parse(stored.data) async for stored in self._reader.read(_METAS + ">")]
+            found = [parse_meta(stored.data) async for stored in self._reader.read(METAS + ">")]
         except NoStream:
             return []
         return [meta for meta in found if meta is not None]
 
-    async def _whole(self, meta: _Meta) -> bool:
-        counts = await self._chunk_counts(_CHUNKS + meta.nuid)
+    async def _whole(self, meta: ObjectMeta) -> bool:
+        counts = await self._chunk_counts(CHUNKS + meta.nuid)
         return counts.get(meta.nuid, 0) == meta.chunks
 
     async def _chunk_counts(self, subject: str) -> dict[str, int]:
@@ -256,32 +230,12 @@ class ArtifactObjects:
             )
             page = info["state"].get("subjects") or {}
             before = len(counts)
-            counts |= {key.removeprefix(_CHUNKS): int(count) for key, count in page.items()}
+            counts |= {key.removeprefix(CHUNKS): int(count) for key, count in page.items()}
             if len(counts) == before or len(counts) >= int(info.get("total", 0)):
                 return counts
 
     async def _purge(self, subject: str) -> None:
         await self._jetstream.call(f"STREAM.PURGE.{_STREAM}", {"filter": subject})
-
-
-def _parse(data: bytes) -> _Meta | None:
-    try:
-        body = json.loads(data)
-        # Links of the object store are not followed: a name means its own bytes.
-        if body.get("deleted") or (body.get("options") or {}).get("link"):
-            return None
-        return _Meta(
-            name=str(body["name"]),
-            nuid=str(body["nuid"]),
-            size=int(body.get("size", 0)),
-            chunks=int(body.get("chunks", 0)),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _meta_subject(name: str) -> str:
-    return _METAS + base64.urlsafe_b64encode(name.encode()).decode()
 
 
 def _index_name(digest: Digest) -> str:

@@ -5,9 +5,10 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from shared.bus.connection import Connection, Message
+from shared.bus.connection import Connection
 from shared.bus.errors import Disconnected, NoStream
 from shared.bus.jetstream import NOTHING_LISTENS
+from shared.bus.waiting import Message
 
 PULL = 4.0  # seconds that a pull waits at the server
 GRACE = 1.0  # seconds more until we give it up ourselves
@@ -48,7 +49,7 @@ class Pull:
         slot: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._slot = slot
         try:
-            with self._connection.watch(self._subject, slot):
+            with self._connection.waiting.watch(self._subject, slot):
                 await self._connection.send(self._subject, self._body, reply=self._address)
                 async with asyncio.timeout(PULL + GRACE):
                     message = await slot

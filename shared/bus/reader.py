@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.bus.connection import Connection, Message
+from shared.bus.connection import Connection
 from shared.bus.errors import ApiError, Disconnected, NoStream
+from shared.bus.waiting import Message
 
 BATCH = 256  # messages
 BATCH_BYTES = 8 * 1024 * 1024  # bytes that may be under way
@@ -89,7 +90,7 @@ class Reader:
         found: list[Stored] = []
         with (
             self._connection.inbox(queue.put_nowait) as reply,
-            self._connection.watch(self._subject, lost),
+            self._connection.waiting.watch(self._subject, lost),
         ):
             await self._connection.send(self._subject, body, reply=reply)
             while True:

@@ -1,0 +1,156 @@
+import asyncio
+import os
+import signal
+import time
+
+import pytest
+
+from shared.bus import EventPublisher, Outbox, streams
+from shared.errors import MalformedError
+from tests.fixtures.nats import message, running, until
+
+SUBJECT = "events.local.info.Kustomization.ns.a"
+
+
+@pytest.fixture
+async def bus(connect_bus):
+    bus = await connect_bus("admin")
+    await bus.declare(streams.EVENTS)
+    return bus
+
+
+async def stored(bus) -> list[str]:
+    return [item.envelope.id async for item in bus.read("EVENTS", "events.>")]
+
+
+async def emptied(outbox: Outbox) -> None:
+    async def condition() -> bool:
+        return outbox.empty
+
+    await until(condition, within=25)
+
+
+async def test_with_nats_there_an_event_needs_no_disk(bus, tmp_path) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    publisher = EventPublisher(bus, outbox)
+    assert await publisher.accept(SUBJECT, message(SUBJECT, "1"))
+    assert outbox.empty
+    assert await stored(bus) == ["1"]
+
+
+async def test_with_nats_away_events_wait_on_the_disk_and_are_sent_in_order(
+    nats_server, bus, tmp_path
+) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    publisher = EventPublisher(bus, outbox)
+    async with running(publisher.run()):
+        assert await publisher.accept(SUBJECT, message(SUBJECT, "0"))
+        await nats_server.server.kill()
+        for number in range(1, 6):
+            before = time.monotonic()
+            assert await publisher.accept(SUBJECT, message(SUBJECT, str(number)))
+            assert time.monotonic() - before < 1
+        assert not outbox.empty
+        await nats_server.restart()
+        await emptied(outbox)
+        assert await publisher.accept(SUBJECT, message(SUBJECT, "6"))
+    assert await stored(bus) == [str(number) for number in range(7)]
+
+
+async def test_with_a_stopped_server_an_event_is_accepted_soon_and_stored_once(
+    nats_server, bus, tmp_path
+) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    publisher = EventPublisher(bus, outbox)
+    os.kill(nats_server.server.pid, signal.SIGSTOP)
+    before = time.monotonic()
+    assert await publisher.accept(SUBJECT, message(SUBJECT, "1"))
+    assert await publisher.accept(SUBJECT, message(SUBJECT, "2"))
+    assert time.monotonic() - before < 1
+    assert not outbox.empty
+    os.kill(nats_server.server.pid, signal.SIGCONT)
+    async with running(publisher.run()):
+        await emptied(outbox)
+    assert await stored(bus) == ["1", "2"]
+
+
+async def test_new_events_go_behind_those_that_wait(nats_server, bus, tmp_path) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    publisher = EventPublisher(bus, outbox)
+    await nats_server.server.kill()
+    await publisher.accept(SUBJECT, message(SUBJECT, "1"))
+    await nats_server.restart()
+    await bus.up.wait()
+    await publisher.accept(SUBJECT, message(SUBJECT, "2"))
+    assert await stored(bus) == []
+    async with running(publisher.run()):
+        await emptied(outbox)
+    assert await stored(bus) == ["1", "2"]
+
+
+async def test_a_new_process_sends_what_the_killed_one_had_accepted(
+    nats_server, bus, connect_bus, tmp_path
+) -> None:
+    await nats_server.server.kill()
+    await EventPublisher(bus, Outbox(tmp_path / "outbox")).accept(SUBJECT, message(SUBJECT, "1"))
+    await nats_server.restart()
+    outbox = Outbox(tmp_path / "outbox")
+    async with running(EventPublisher(await connect_bus("admin"), outbox).run()):
+        await emptied(outbox)
+    await bus.up.wait()
+    assert await stored(bus) == ["1"]
+
+
+async def test_without_a_stream_events_wait_until_the_notifier_declares_it(
+    connect_bus, tmp_path
+) -> None:
+    subject = "events.local.info.GitRepository.ns.a"
+    source, notifier = await connect_bus("source"), await connect_bus("notifier")
+    outbox = Outbox(tmp_path / "outbox")
+    publisher = EventPublisher(source, outbox)
+    async with running(publisher.run()):
+        assert await publisher.accept(subject, message(subject, "1"))
+        assert not outbox.empty
+        await notifier.declare(streams.EVENTS)
+        await emptied(outbox)
+    assert await stored(notifier) == ["1"]
+
+
+async def test_a_full_outbox_refuses_and_counts(nats_server, bus, tmp_path) -> None:
+    publisher = EventPublisher(bus, Outbox(tmp_path / "outbox", limit=400))
+    await nats_server.server.kill()
+    answers = [await publisher.accept(SUBJECT, message(SUBJECT, str(n))) for n in range(5)]
+    assert answers == [True, False, False, False, False]
+    assert publisher.refused == 4
+
+
+async def test_an_event_that_can_never_be_sent_is_refused_and_does_not_hold_up_others(
+    nats_server, bus, tmp_path
+) -> None:
+    huge = message(SUBJECT, "huge", x="x" * 1_100_000)
+    outbox = Outbox(tmp_path / "outbox")
+    publisher = EventPublisher(bus, outbox)
+    with pytest.raises(MalformedError):
+        await publisher.accept(SUBJECT, huge)
+    await nats_server.server.kill()
+    await publisher.accept(SUBJECT, huge)
+    await publisher.accept(SUBJECT, message(SUBJECT, "1"))
+    await nats_server.restart()
+    async with running(publisher.run()):
+        await emptied(outbox)
+    assert await stored(bus) == ["1"]
+
+
+async def test_many_events_at_once_are_all_accepted(bus, tmp_path) -> None:
+    publisher = EventPublisher(bus, Outbox(tmp_path / "outbox"))
+    async with running(publisher.run()):
+        answers = await asyncio.gather(
+            *(publisher.accept(SUBJECT, message(SUBJECT, str(n))) for n in range(50))
+        )
+
+        async def all_stored() -> bool:
+            return len(await stored(bus)) == 50
+
+        await until(all_stored)
+    assert all(answers)
+    assert await stored(bus) == [str(number) for number in range(50)]
