@@ -18,6 +18,7 @@ from shared.bus.jetstream import JetStream
 from shared.bus.keeper import Keeper, OnWipe
 from shared.bus.kv import Bucket
 from shared.bus.objects import ArtifactObjects
+from shared.bus.peer import Peer
 from shared.bus.reader import Reader
 from shared.bus.streams import StreamSpec
 from shared.bus.suspects import Suspects
@@ -56,7 +57,12 @@ class Bus:
     def __init__(self, settings: BusSettings) -> None:
         state = settings.state
         self._connection = Connection(
-            settings.url, settings.user, settings.password_file, settings.name or settings.user
+            Peer(
+                url=settings.url,
+                user=settings.user,
+                password_file=settings.password_file,
+                name=settings.name or settings.user,
+            )
         )
         self._jetstream = JetStream(self._connection)
         self._keeper = Keeper(
@@ -75,7 +81,11 @@ class Bus:
         bus = cls(settings)
         bus._connection.on_up = bus._keeper.look
         bus._keeping = asyncio.create_task(bus._keeper.run(), name="bus-keeper")
-        await bus._connection.start(settings.connect_wait)
+        try:
+            await bus._connection.start(settings.connect_wait)
+        except BaseException:
+            await bus.close()
+            raise
         return bus
 
     async def close(self) -> None:

@@ -12,7 +12,6 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from pathlib import Path
 
 import structlog
 from nats.aio.client import Client
@@ -20,8 +19,9 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from shared.bus.errors import BusForbidden, Disconnected
+from shared.bus.peer import Peer
 from shared.bus.waiting import Message, Waiting
-from shared.errors import MalformedError
+from shared.errors import MalformedError, StalledError
 
 log = structlog.get_logger()
 
@@ -43,14 +43,10 @@ class Connection:
     One connection that comes back for ever, until it is closed.
     """
 
-    def __init__(self, url: str, user: str, password_file: Path | None, name: str) -> None:
-        self._url = url
-        self._shown = url.rpartition("@")[2].removeprefix("nats://")  # it may carry a password
-        self._user = user
-        self._password_file = password_file
-        self._name = name
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
         self._client = Client()
-        self._prefix = f"_INBOX.{user or 'anonymous'}.{secrets.token_hex(8)}"
+        self._prefix = f"{peer.inbox}.{secrets.token_hex(8)}"
         self._handlers: dict[str, Callable[[Message], None]] = {}
         self.waiting = Waiting()
         self._flushing: set[asyncio.Task[bool]] = set()
@@ -72,11 +68,18 @@ class Connection:
     async def start(self, wait: float) -> None:
         """
         Begin to connect, and wait a while for it; it goes on in the background.
+
+        Raises:
+            StalledError: The address can never work.
+
         """
         self._started = asyncio.create_task(self._connect(), name="nats-connect")
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait):
-                await self.up.wait()
+        await asyncio.wait({self._started}, timeout=wait)
+        if self._started.done() and (error := self._started.exception()) is not None:
+            raise StalledError(
+                f"NATS at {self._peer.shown}: {error or type(error).__name__}; expected an "
+                "address of the form nats://host:port"
+            ) from error
 
     async def close(self) -> None:
         """
@@ -84,13 +87,14 @@ class Connection:
         """
         self._closing = True
         self._fail_all("the connection is being closed")
-        if self._started is not None and not self._started.done():
+        if self._started is not None:
             self._started.cancel()
             await asyncio.wait({self._started})
         with suppress(Disconnected):
             await self.ping(CLOSE_TIMEOUT)
         self._ready = False
-        with suppress(NatsError, OSError):  # which a timeout is, too
+        # A timeout is an OSError; the assertion says that the library was never started.
+        with suppress(NatsError, OSError, AssertionError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._client.close()
         for flush in list(self._flushing):
@@ -113,7 +117,7 @@ class Connection:
 
         """
         if not self.connected:
-            raise Disconnected(f"NATS at {self._shown} is not connected")
+            raise Disconnected(f"NATS at {self._peer.shown} is not connected")
         if len(data) > self._client.max_payload:
             raise MalformedError(
                 f"message for {subject} has {len(data)} bytes, the server accepts "
@@ -121,11 +125,13 @@ class Connection:
                 reason="MessageTooLarge",
             )
         if self._client.pending_data_size + len(data) > PENDING_LIMIT:
-            raise Disconnected(f"NATS at {self._shown} does not read what it is sent")
+            raise Disconnected(f"NATS at {self._peer.shown} does not read what it is sent")
         try:
             await self._client.publish(subject, data, reply=reply, headers=headers)
         except (NatsError, OSError) as error:
-            raise Disconnected(f"NATS at {self._shown}: {error or type(error).__name__}") from error
+            raise Disconnected(
+                f"NATS at {self._peer.shown}: {error or type(error).__name__}"
+            ) from error
 
     async def request(
         self,
@@ -156,7 +162,7 @@ class Connection:
                     return await future
             except TimeoutError as error:
                 raise Disconnected(
-                    f"NATS at {self._shown} did not answer on {subject} within {within:g} s"
+                    f"NATS at {self._peer.shown} did not answer on {subject} within {within:g} s"
                 ) from error
 
     @contextmanager
@@ -181,12 +187,12 @@ class Connection:
 
         """
         if not self.connected:
-            raise Disconnected(f"NATS at {self._shown} is not connected")
+            raise Disconnected(f"NATS at {self._peer.shown} is not connected")
 
         async def take(message: Msg) -> None:
             await handler(_message(message))
 
-        address = f"_INBOX.{self._user or 'anonymous'}.{secrets.token_hex(8)}"
+        address = f"{self._peer.inbox}.{secrets.token_hex(8)}"
         subscription = await self._client.subscribe(address, cb=take)
         try:
             yield address
@@ -199,26 +205,25 @@ class Connection:
         Go to the server and back.
         """
         if not self.connected:
-            raise Disconnected(f"NATS at {self._shown} is not connected")
+            raise Disconnected(f"NATS at {self._peer.shown} is not connected")
         # Not cancelled at our deadline: the answer to a cancelled flush ends the library's reading.
-        flush = asyncio.create_task(self._flush(), name="nats-flush")
+        flush = asyncio.create_task(_flush(self._client), name="nats-flush")
         self._flushing.add(flush)
         flush.add_done_callback(self._flushing.discard)
         await asyncio.wait({flush}, timeout=within)
         if not flush.done() or flush.cancelled() or not flush.result():
-            raise Disconnected(f"NATS at {self._shown} did not answer within {within:g} s")
+            raise Disconnected(f"NATS at {self._peer.shown} did not answer within {within:g} s")
 
     def __repr__(self) -> str:
         state = "up" if self.connected else "closed" if self.closed.is_set() else "down"
-        return f"<Connection {self._user}@{self._shown} {state} epoch={self.epoch}>"
+        return f"<Connection {self._peer.user}@{self._peer.shown} {state} epoch={self.epoch}>"
 
     async def _connect(self) -> None:
         await self._client.connect(
-            self._url,
-            name=self._name,
-            user=self._user or None,
-            password=self._password,  # read again at each attempt
-            inbox_prefix=f"_INBOX.{self._user or 'anonymous'}",
+            self._peer.url,
+            name=self._peer.name,
+            user=self._peer.user or None,
+            password=self._peer.password if self._peer.password_file is not None else None,
             max_reconnect_attempts=-1,
             reconnect_time_wait=RECONNECT_WAIT + random.uniform(0, RECONNECT_JITTER),  # type: ignore[arg-type]  # noqa: S311 -- spreads load
             connect_timeout=CONNECT_TIMEOUT,
@@ -232,11 +237,6 @@ class Connection:
         )
         await self._client.subscribe(f"{self._prefix}.>", cb=self._on_message)
         await self._on_up()
-
-    def _password(self) -> str:
-        if self._password_file is None:
-            return ""
-        return self._password_file.read_text().strip()
 
     async def _on_message(self, message: Msg) -> None:
         handler = self._handlers.get(message.subject.rpartition(".")[2])
@@ -253,8 +253,7 @@ class Connection:
     async def _on_down(self) -> None:
         self.up.clear()
         self._fail_all("the connection was lost")
-        if not self._closing:
-            log.warning("bus disconnected")
+        log.info("bus disconnected") if self._closing else log.warning("bus disconnected")
 
     async def _on_closed(self) -> None:
         self._fail_all("the server ended the connection for good")
@@ -274,23 +273,24 @@ class Connection:
             log.error("bus permission refused", subject=subject)
             self.waiting.fail(
                 BusForbidden(
-                    f"NATS does not let user {self._user!r} publish on {subject}; "
+                    f"NATS does not let user {self._peer.user!r} publish on {subject}; "
                     "its permissions in the server's configuration must allow it"
                 ),
                 subject,
             )
 
-    async def _flush(self) -> bool:
-        with suppress(NatsError, OSError):
-            await self._client.flush(timeout=FLUSH_TIMEOUT)
-            return True
-        return False
-
     def _fail_all(self, why: str) -> None:
-        self.waiting.fail(Disconnected(f"NATS at {self._shown}: {why}"))
+        self.waiting.fail(Disconnected(f"NATS at {self._peer.shown}: {why}"))
 
 
 def _nothing() -> None: ...
+
+
+async def _flush(client: Client) -> bool:
+    with suppress(NatsError, OSError):
+        await client.flush(timeout=FLUSH_TIMEOUT)
+        return True
+    return False
 
 
 def _message(message: Msg) -> Message:

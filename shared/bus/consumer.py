@@ -140,11 +140,10 @@ class Consumer:
     async def _handle(self, delivery: Delivery) -> None:
         self._keeper.reached(delivery.stream, delivery.sequence)
         try:
-            outcome = await self._outcome(delivery)
+            await self._answer(delivery, await self._outcome(delivery))
         except asyncio.CancelledError:
             await self._quietly(delivery.nak(self._connection, 0))
             raise
-        await self._answer(delivery, outcome)
 
     async def _outcome(self, delivery: Delivery) -> Outcome:
         if self._suspects.begin(delivery.key, delivery.attempts) >= CRASHES:
@@ -173,9 +172,15 @@ class Consumer:
         beat = asyncio.create_task(self._beat(delivery))
         try:
             return await self._handler(received)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled us: passed on, it would end this worker without a word.
+            raise RuntimeError("the handler was cancelled from within") from error
         finally:
+            # Not waited for: between a handler's end and its answer nothing may cancel us.
             beat.cancel()
-            await asyncio.wait({beat})
 
     async def _beat(self, delivery: Delivery) -> None:
         while True:

@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from shared.bus import Bus, Disconnected, streams
-from tests.fixtures.nats import message, until
+from shared.bus import Bus, BusSettings, Disconnected, streams
+from shared.errors import StalledError
+from tests.fixtures.nats import answering, message, until
 
 SUBJECT = "events.local.info.Kustomization.ns.a"
 
@@ -56,6 +57,30 @@ async def test_a_server_that_accepts_connections_and_says_nothing_does_not_hold_
     await bus.close()
 
 
+async def test_a_stopped_server_is_noticed_by_pings_and_found_again(
+    nats_server, connect_bus, monkeypatch
+) -> None:
+    monkeypatch.setattr("shared.bus.connection.PING_INTERVAL", 0.2)
+    bus = await connect_bus("admin")
+    os.kill(nats_server.server.pid, signal.SIGSTOP)
+
+    async def noticed() -> bool:
+        return not bus.connected
+
+    await until(noticed)
+    with pytest.raises(Disconnected):
+        await bus.publish(SUBJECT, message(SUBJECT, "1"))
+    os.kill(nats_server.server.pid, signal.SIGCONT)
+    await answering(bus)
+    await bus.declare(streams.EVENTS)
+    assert await bus.publish(SUBJECT, message(SUBJECT, "1"), timeout=5) == 1
+
+
+async def test_an_address_that_can_never_work_ends_the_start() -> None:
+    with pytest.raises(StalledError, match="nats://host:port"):
+        await Bus.connect(BusSettings(url="nats://127.0.0.1:notaport", user="source"))
+
+
 async def test_closing_does_not_wait_for_a_stopped_server(nats_server) -> None:
     bus = await Bus.connect(nats_server.settings("notifier"))
     os.kill(nats_server.server.pid, signal.SIGSTOP)
@@ -99,11 +124,12 @@ async def test_a_revoked_user_is_told_that_only_a_new_process_helps(nats_server,
         await bus.publish(SUBJECT, message(SUBJECT, "1"))
 
 
-async def test_a_url_with_a_password_is_never_shown(nats_server) -> None:
+async def test_a_password_in_the_address_lets_us_in_and_is_never_shown(nats_server) -> None:
     settings = dataclasses.replace(
         nats_server.settings("admin"), url=nats_server.server.url, password_file=None, user="admin"
     )
-    bus = await Bus.connect(dataclasses.replace(settings, connect_wait=0.2))
+    bus = await Bus.connect(settings)
+    assert bus.connected
     secret = nats_server.server.password_file("admin").read_text().strip()
     assert secret in settings.url
     assert secret not in repr(bus)

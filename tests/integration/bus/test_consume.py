@@ -3,13 +3,14 @@ import os
 import shutil
 import signal
 import time
+from contextlib import AsyncExitStack
 
 import pytest
 
 from shared.bus import Ack, Nak, NoStream, Term, streams
 from shared.errors import MalformedError, StalledError, TransientError, WaitingError
 from shared.messages import DeadLetter, encode
-from tests.fixtures.nats import Inbox, message, running, until
+from tests.fixtures.nats import Inbox, answering, message, running, until
 
 SUBJECT = "events.local.info.Kustomization.ns.a.b"
 
@@ -219,6 +220,56 @@ async def test_a_message_that_ends_the_process_is_put_aside_after_some_restarts(
     assert "ended its process" in letter.reason
 
 
+async def test_a_handler_that_is_cancelled_from_within_does_not_end_the_consumer(bus) -> None:
+    await publish(bus, "1", "2")
+    inbox = Inbox()
+
+    async def handler(received):
+        await inbox(received)
+        if received.attempts == 1 and received.envelope.id == "1":
+            raise asyncio.CancelledError
+        return Ack()
+
+    async with consuming(bus, handler):
+        await inbox.count(3)
+        await done(bus)
+    assert inbox.ids == ["1", "2", "1"]
+
+
+async def test_a_dead_provider_holds_up_no_other_and_leaves_with_its_durable(connect_bus) -> None:
+    notifier = await connect_bus("notifier")
+    await notifier.declare(*streams.DECLARED_BY["notifier"])
+    for provider in ("dead", "well"):
+        for number in range(20):
+            subject = f"deliveries.local.ns.{provider}.x"
+            await publish(notifier, f"{provider}{number}", subject=subject)
+    dead, well = Inbox(*[Nak(60)] * 20), Inbox()
+    inboxes = {"dead": dead, "well": well}
+    async with AsyncExitStack() as stack:
+        for provider, inbox in inboxes.items():
+            await stack.enter_async_context(
+                running(
+                    notifier.consume(
+                        "DELIVERIES",
+                        durable=f"ns_{provider}-uid",
+                        filters=[f"deliveries.*.ns.{provider}.x"],
+                        handler=inbox,
+                    )
+                )
+            )
+        await dead.count(20)
+        await well.count(20)
+    assert sorted(await notifier.durables("DELIVERIES")) == ["ns_dead-uid", "ns_well-uid"]
+    await notifier.forget("DELIVERIES", "ns_dead-uid")
+    assert await notifier.durables("DELIVERIES") == ["ns_well-uid"]
+
+    async def only_the_dead_ones_are_left() -> bool:
+        left = [item.envelope.id async for item in notifier.read("DELIVERIES", "deliveries.>")]
+        return left == [f"dead{number}" for number in range(20)]
+
+    await until(only_the_dead_ones_are_left)
+
+
 async def test_a_slow_handler_keeps_its_message(bus) -> None:
     await publish(bus, "1")
     inbox = Inbox()
@@ -353,7 +404,7 @@ async def test_a_restart_during_a_pull_costs_at_most_five_seconds(nats_server, b
         await until(lambda: _pulling(bus))
         await nats_server.bounce()
         back = time.monotonic()
-        await bus.up.wait()
+        await answering(bus)
         await publish(bus, "1")
         await inbox.count(1)
         assert time.monotonic() - back < 5
@@ -387,7 +438,7 @@ async def test_a_wiped_stream_is_declared_again_and_its_consumer_goes_on(nats_se
         await nats_server.server.kill()
         shutil.rmtree(nats_server.data_dir / "jetstream")
         await nats_server.restart()
-        await bus.up.wait()
+        await answering(bus)
         await publish(bus, "2")
         await inbox.count(2)
     assert inbox.ids == ["1", "2"]

@@ -7,7 +7,7 @@ import pytest
 
 from shared.bus import EventPublisher, Outbox, streams
 from shared.errors import MalformedError
-from tests.fixtures.nats import message, running, until
+from tests.fixtures.nats import answering, message, running, until
 
 SUBJECT = "events.local.info.Kustomization.ns.a"
 
@@ -80,7 +80,7 @@ async def test_new_events_go_behind_those_that_wait(nats_server, bus, tmp_path) 
     await nats_server.server.kill()
     await publisher.accept(SUBJECT, message(SUBJECT, "1"))
     await nats_server.restart()
-    await bus.up.wait()
+    await answering(bus)
     await publisher.accept(SUBJECT, message(SUBJECT, "2"))
     assert await stored(bus) == []
     async with running(publisher.run()):
@@ -97,7 +97,7 @@ async def test_a_new_process_sends_what_the_killed_one_had_accepted(
     outbox = Outbox(tmp_path / "outbox")
     async with running(EventPublisher(await connect_bus("admin"), outbox).run()):
         await emptied(outbox)
-    await bus.up.wait()
+    await answering(bus)
     assert await stored(bus) == ["1"]
 
 

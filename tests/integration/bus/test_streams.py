@@ -9,7 +9,7 @@ import pytest
 from shared.bus import NoStream, streams
 from shared.bus.errors import BusFull, Disconnected
 from shared.errors import MalformedError, TransientError
-from tests.fixtures.nats import message, running, until
+from tests.fixtures.nats import answering, message, until
 
 SUBJECT = "events.local.info.Kustomization.ns.a.b"
 
@@ -99,12 +99,7 @@ async def test_a_wiped_server_gets_its_streams_again_and_the_wipe_is_told_once(
     assert sorted(wiped) == ["EVENTS", "REVISIONS"]
     assert await bus.publish(SUBJECT, message(SUBJECT, "1"), timeout=5) == 1
     await nats_server.bounce()
-
-    async def back() -> bool:
-        return bus.connected
-
-    await until(back)
-    await bus.ping()
+    await answering(bus)
     assert len(wiped) == 2
 
 
@@ -151,8 +146,7 @@ async def test_a_restart_of_the_server_loses_nothing_and_the_connection_comes_ba
         await bus.publish(SUBJECT, message(SUBJECT, "2"))
     assert time.monotonic() - before < 1
     await nats_server.restart()
-    async with running(bus.up.wait()) as up:
-        await up
+    await answering(bus)
     assert [item.envelope.id async for item in bus.read("EVENTS", "events.>")] == ["1"]
 
 
