@@ -79,7 +79,7 @@ class Bus:
         Connect; where NATS is not there, return all the same and go on trying.
         """
         bus = cls(settings)
-        bus._connection.on_up = bus._keeper.look
+        bus._connection.on_up = bus._jetstream.on_missing = bus._keeper.look
         bus._keeping = asyncio.create_task(bus._keeper.run(), name="bus-keeper")
         try:
             await bus._connection.start(settings.connect_wait)

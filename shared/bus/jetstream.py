@@ -1,7 +1,7 @@
 """JetStream's requests, as JSON over a connection."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.bus.connection import Connection
@@ -21,6 +21,7 @@ class JetStream:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.on_missing: Callable[[], None] | None = None
 
     async def call(
         self, request: str, body: Mapping[str, Any] | None = None, *, within: float = API_TIMEOUT
@@ -46,7 +47,18 @@ class JetStream:
         Store a message and return the stream's confirmation.
         """
         message = await self.connection.request(subject, data, within=within, headers=headers)
-        return answer(subject, message)
+        try:
+            return answer(subject, message)
+        except NoStream:
+            self.missing()
+            raise
+
+    def missing(self) -> None:
+        """
+        Say that a stream was not found, so that its owner looks.
+        """
+        if self.on_missing is not None:
+            self.on_missing()
 
 
 def answer(request: str, message: Message) -> dict[str, Any]:

@@ -208,7 +208,11 @@ class ArtifactObjects:
         return data
 
     async def _meta(self, name: str) -> ObjectMeta | None:
-        stored = await self._reader.last(meta_subject(name))
+        try:
+            stored = await self._reader.last(meta_subject(name))
+        except NoStream:
+            self._jetstream.missing()
+            raise
         return None if stored is None else parse_meta(stored.data)
 
     async def _metas(self) -> list[ObjectMeta]:

@@ -252,6 +252,23 @@ async def test_a_lost_connection_ends_a_read_at_once(nats_server, source, reconc
     assert time.monotonic() - before < 2
 
 
+async def test_a_store_that_was_deleted_under_a_living_connection_is_declared_again(
+    source, bus
+) -> None:
+    digest, data = noise(10)
+    await bus._jetstream.call("STREAM.DELETE.OBJ_artifacts")
+
+    async def stored() -> bool:
+        try:
+            await source.objects.put(digest, data)
+        except TransientError:
+            return False
+        return True
+
+    await until(stored, within=5)
+    assert await source.objects.get(digest, limit=LIMIT) == data
+
+
 async def test_many_objects_are_listed_over_many_batches(source, bus) -> None:
     for number in range(300):
         name = f"sha256:{hashlib.sha256(b'%d' % number).hexdigest()}"

@@ -192,6 +192,7 @@ async def test_an_unanswered_ping_does_not_end_the_connection_for_later(nats_ser
             await bus._connection.ping(0.1)
     finally:
         os.kill(nats_server.server.pid, signal.SIGCONT)
-    await bus.ping()
+    await answering(bus)
     await bus.declare(streams.EVENTS)
     assert await bus.publish(SUBJECT, message(SUBJECT, "1"), timeout=5) == 1
+    assert bus._connection.epoch == 1
