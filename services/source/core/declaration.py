@@ -17,10 +17,7 @@ KIND = "GitRepository"
 _UNSUPPORTED: Mapping[str, tuple[Callable[[GitRepositorySpec], object], str]] = {
     "verify": (
         lambda spec: spec.verify,
-        (
-            "signatures are not checked, and nothing unchecked is passed off as verified; remove it "
-            "to accept every commit"
-        ),
+        "signatures are not checked; remove it to accept every commit",
     ),
     "provider": (
         lambda spec: spec.provider != "generic",
