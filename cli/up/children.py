@@ -5,7 +5,9 @@ A child process with a log file, started and stopped so that it never outlives i
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
+import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,13 @@ from pathlib import Path
 
 # Lines of a log that an error quotes.
 QUOTED = 12
+# Few programs have an option to die with their parent; a small program asks the kernel for it and
+# then becomes the other, so that the process id stays.
+_DIE_WITH_PARENT = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +94,7 @@ async def start_child(
     *,
     listen: bool = False,
     environment: Mapping[str, str] | None = None,
+    append: bool = False,
 ) -> Child:
     """
     Start a program in a process group of its own, so that Ctrl-C reaches only us.
@@ -92,11 +102,12 @@ async def start_child(
     Args:
         program: the executable.
         arguments: what follows its name.
-        log: takes its output, from an empty file on.
+        log: takes its output, from an empty file on unless ``append``.
         listen: keep standard output out of the log, for `Child.line`.
         environment: all variables it sees; ours if None.
+        append: keep what an earlier process said.
     """
-    with log.open("wb") as file:
+    with log.open("ab" if append else "wb") as file:
         process = await asyncio.create_subprocess_exec(
             program,
             *arguments,
@@ -107,3 +118,15 @@ async def start_child(
             start_new_session=True,
         )
     return Child(name=program.name, log=log, process=process)
+
+
+def dying_with_parent(program: Path) -> tuple[Path, list[str]]:
+    """
+    Return how to start a program so that the kernel kills it when our process ends.
+
+    The first is the program to start, the second what comes before the arguments.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is not None:
+        return Path(setpriv), ["--pdeathsig", "KILL", "--", str(program)]
+    return Path(sys.executable), ["-I", "-S", "-c", _DIE_WITH_PARENT, str(program)]

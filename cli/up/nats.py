@@ -9,26 +9,18 @@ import os
 import secrets
 import shutil
 import signal
-import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from cli.up.children import Child, start_child
+from cli.up.children import Child, dying_with_parent, start_child
 from cli.up.errors import UpError
 from shared.bus.users import ADMIN, ANY_PORT, LOOPBACK, USERS, server_config
 
 START_TIMEOUT = 10.0  # seconds; a start takes 5 ms, reading back gigabytes of streams takes longer
 STOP_TIMEOUT = 5.0  # seconds
 LOOK_EVERY = 0.002  # seconds between looks for the file with the port: the server tells nobody
-# The server has no option to die with its parent; a small program asks the kernel for it and then
-# becomes the server, so that the process id stays.
-_DIE_WITH_PARENT = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
 
 
 class NatsServer:
@@ -55,7 +47,7 @@ class NatsServer:
         ports = data_dir / "ports"
         config = _prepare(data_dir, ports, port)
         program = nats_server_program()
-        wrapper, arguments = _dying_with_parent(program)
+        wrapper, arguments = dying_with_parent(program)
         child = await start_child(
             wrapper, [*arguments, "-c", str(config)], data_dir / "nats-server.log"
         )
@@ -160,13 +152,6 @@ def _prepare(data_dir: Path, ports: Path, port: int) -> Path:
     text = server_config(data_dir / "jetstream", passwords, port=port or ANY_PORT, ports_dir=ports)
     _write_secret(config, text)
     return config
-
-
-def _dying_with_parent(program: Path) -> tuple[Path, list[str]]:
-    setpriv = shutil.which("setpriv")
-    if setpriv is not None:
-        return Path(setpriv), ["--pdeathsig", "KILL", "--", str(program)]
-    return Path(sys.executable), ["-I", "-S", "-c", _DIE_WITH_PARENT, str(program)]
 
 
 async def _port(child: Child, ports: Path) -> int:
