@@ -65,8 +65,8 @@ class Sink:
     def at(self, path: str) -> list[Delivery]:
         return [delivery for delivery in self.got if delivery.path == path]
 
-    async def wait(self, path: str, count: int = 1, timeout: float = 20.0) -> list[Delivery]:
-        async with asyncio.timeout(timeout), self.arrived:
+    async def wait(self, path: str, count: int = 1, within: float = 20.0) -> list[Delivery]:
+        async with asyncio.timeout(within), self.arrived:
             await self.arrived.wait_for(lambda: len(self.at(path)) >= count)
             return self.at(path)
 
@@ -112,6 +112,10 @@ class Process:
 
     def receiver(self, path: str) -> str:
         return f"http://127.0.0.1:{self.ports['receiver']}{path}"
+
+
+def read_ports(addresses: Path) -> dict[str, int]:
+    return json.loads(addresses.read_text()) if addresses.exists() else {}
 
 
 class Notifier:
@@ -165,8 +169,8 @@ class Notifier:
                     while True:
                         if process.child.returncode is not None:
                             pytest.fail(f"notifier ended: {process.log.read_text()}")
-                        if addresses.exists():
-                            process.ports = json.loads(addresses.read_text())
+                        process.ports = read_ports(addresses)
+                        if process.ports:
                             url = f"http://127.0.0.1:{process.ports['health']}/readyz"
                             async with session.get(url) as response:
                                 trouble = await response.text()
@@ -308,9 +312,9 @@ async def source(bus, namespaced):
     return Source(bus, namespaced.namespace)
 
 
-async def eventually(look, timeout=20.0):
+async def eventually(look, within=20.0):
     """Return what `look` returns as soon as it is true."""
-    async with asyncio.timeout(timeout):
+    async with asyncio.timeout(within):
         while True:
             found = await look()
             if found:
