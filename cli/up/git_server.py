@@ -59,8 +59,8 @@ class GitServer:
         Seed the repository if it is new, then listen.
 
         Args:
-            data_dir: Where the repository and the receiver's address are kept.
-            seed: The folder whose files are the first commit.
+            data_dir: Where the repository and the receiver's address are kept, a whole path.
+            seed: The folder whose files are the first commit, a whole path.
             report: Takes one line about what is done.
             port: 0 for any.
 
@@ -143,8 +143,8 @@ def _is_new(root: Path) -> bool:
 
 
 async def _first_commit(root: Path, bare: Path, seed: Path) -> None:
-    # git goes into the work tree before it looks for the other.
-    tree = ("--git-dir", os.path.abspath(bare), "--work-tree", os.path.abspath(seed))  # noqa: PTH100
+    # git goes into the work tree before it looks for the other: both are whole paths.
+    tree = ("--git-dir", str(bare), "--work-tree", str(seed))
     await _git(root, *tree, "add", "--all", ".")
     author, _, mail = _AUTHOR.partition(" <")
     who = ("-c", f"user.name={author}", "-c", f"user.email={mail.rstrip('>')}")

@@ -2,6 +2,8 @@
 Which credentials a Secret holds for an origin, and what is missing.
 """
 
+import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +11,9 @@ from services.source.core.location import Location
 from shared.errors import TransientError
 
 FAILED = "AuthenticationFailed"
+_BASE64 = re.compile(r"[A-Za-z0-9+/=]{16,}")
+_HEAD = 48  # characters of a key in which the name of its cipher stands
+_MAGIC = b"openssh-key-v1\0"
 _APP_KEYS = ("githubAppID", "githubAppPrivateKey")
 
 
@@ -73,12 +78,30 @@ def _ssh(secret: str, texts: Mapping[str, str]) -> Credentials:
                 f"Secret {secret} has no {key!r} ({meaning}), which ssh needs; add it",
                 reason=FAILED,
             )
+    if not texts.get("password") and _encrypted(texts["identity"]):
+        raise TransientError(
+            f"Secret {secret} has an 'identity' with a passphrase but no 'password' that opens it; "
+            "add it",
+            reason=FAILED,
+        )
     return Credentials(
         # A key without its last line break is refused by ssh with an obscure message.
         identity=texts["identity"].replace("\r\n", "\n").rstrip("\n") + "\n",
         known_hosts=texts["known_hosts"].rstrip("\n") + "\n",
         passphrase=texts.get("password", ""),
     )
+
+
+def _encrypted(key: str) -> bool:
+    if "ENCRYPTED" in key:
+        return True
+    body = "".join(line for line in key.split() if _BASE64.fullmatch(line))
+    try:
+        head = binascii.a2b_base64(body[:_HEAD])
+    except binascii.Error:
+        return False
+    # The name of the cipher follows the magic, with its length before it.
+    return head.startswith(_MAGIC) and not head[len(_MAGIC) + 4 :].startswith(b"none")
 
 
 def _http(secret: str, texts: Mapping[str, str]) -> Credentials:

@@ -7,12 +7,10 @@ can come back. Git's own files are always left out, and a list of defaults only 
 a pattern.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pathspec.patterns.gitignore import GitIgnorePatternError
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+from services.source.core.wildmatch import Pattern
 
 IGNORE_FILE = ".sourceignore"
 _ALWAYS = (".git/", ".gitignore", ".gitmodules", ".gitattributes")
@@ -23,27 +21,18 @@ _DEFAULTS = (
     *("**/.goreleaser.yml", "**/.sops.yaml", "**/.flux.yaml"),
 )
 IGNORE_LIMIT = 256 * 1024  # bytes of one ignore file; more is no ignore file
-_DIRECTORY = "ps_d"  # the group by which the library marks the slash after a match
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
     domain: str
-    excludes: bool
-    regex: re.Pattern[str]
+    pattern: Pattern
 
     def matches(self, path: str) -> bool:
         if not path.startswith(self.domain):
             return False
         inside = path[len(self.domain) :]
-        match = self.regex.match(inside)
-        if match is None or not inside:
-            return False
-        if _DIRECTORY in self.regex.groupindex and match[_DIRECTORY] is not None:
-            # The entry itself, not something below it: below decides what is below.
-            return match.end(_DIRECTORY) == len(inside)
-        # "foo/**" is what is in foo, not foo.
-        return not (self.regex.pattern.endswith("/") and match.end() == len(inside))
+        return self.pattern.matches(inside.removesuffix("/"), directory=inside.endswith("/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +53,8 @@ class Ignore:
             declared: The text of ``spec.ignore``.
 
         """
-        rules = [rule for directory, text in files for rule in _read(directory, text.splitlines())]
-        rules += _read("", declared.splitlines())
+        rules = [rule for directory, text in files for rule in _read(directory, text.split("\n"))]
+        rules += _read("", declared.split("\n"))
         if not rules:
             rules = _read("", _DEFAULTS)
         return cls((*rules, *_read("", _ALWAYS)))
@@ -80,18 +69,11 @@ class Ignore:
         """
         for rule in reversed(self.rules):
             if rule.matches(path):
-                return rule.excludes
+                return rule.pattern.excludes
         return False
 
 
 def _read(directory: str, lines: Iterable[str]) -> list[_Rule]:
     domain = f"{directory}/" if directory else ""
-    rules = []
-    for line in lines:
-        try:
-            pattern = GitIgnoreSpecPattern(line.rstrip("\r"))
-        except GitIgnorePatternError:
-            continue  # git takes a line that it cannot read for one that matches nothing
-        if pattern.include is not None and pattern.regex is not None:
-            rules.append(_Rule(domain, bool(pattern.include), pattern.regex))
-    return rules
+    found = (Pattern.parse(line) for line in lines)
+    return [_Rule(domain, pattern) for pattern in found if pattern is not None]

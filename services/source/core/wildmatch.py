@@ -1,0 +1,138 @@
+"""
+The patterns of git's ignore files, as regular expressions that match one whole entry.
+"""
+
+import re
+from dataclasses import dataclass
+
+_POSIX = {
+    "alnum": "0-9A-Za-z",
+    "alpha": "A-Za-z",
+    "blank": " \\t",
+    "cntrl": "\\x00-\\x1f\\x7f",
+    "digit": "0-9",
+    "graph": "\\x21-\\x7e",
+    "lower": "a-z",
+    "print": "\\x20-\\x7e",
+    "punct": "!-/:-@\\[-`{-~",
+    "space": "\\s",
+    "upper": "A-Z",
+    "xdigit": "0-9A-Fa-f",
+}
+_TRAILING = re.compile(r"(?<!\\)((?:\\\\)*) +$")
+_NEVER = r"(?!)"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """
+    One line of an ignore file.
+    """
+
+    excludes: bool
+    directories_only: bool
+    regex: re.Pattern[str]
+
+    @classmethod
+    def parse(cls, line: str) -> "Pattern | None":
+        """
+        Read a line; None if it holds no pattern.
+        """
+        text = line.removesuffix("\r")
+        if text.startswith("#"):
+            return None
+        # A space at the end counts only after a backslash.
+        text = _TRAILING.sub(r"\1", text)
+        excludes = not text.startswith("!")
+        text = text.removeprefix("!")
+        directories_only = text.endswith("/")
+        text = text.removesuffix("/")
+        if not text:
+            return None
+        anywhere = "" if "/" in text else "(?:.*/)?"
+        regex = anywhere + _translate(text.removeprefix("/"))
+        return cls(excludes, directories_only, re.compile(regex, re.DOTALL))
+
+    def matches(self, path: str, *, directory: bool) -> bool:
+        """
+        Say whether the pattern names this entry itself; its path has no slash at the end.
+        """
+        if self.directories_only and not directory:
+            return False
+        return self.regex.fullmatch(path) is not None
+
+
+def _translate(text: str) -> str:
+    out: list[str] = []
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if char == "*":
+            piece, at = _stars(text, at)
+        elif char == "?":
+            piece, at = "[^/]", at + 1
+        elif char == "[":
+            piece, at = _class(text, at)
+        elif char == "\\":
+            # A backslash at the end can match nothing.
+            piece = re.escape(text[at + 1]) if at + 1 < len(text) else _NEVER
+            at += 2
+        else:
+            piece, at = re.escape(char), at + 1
+        out.append(piece)
+    return "".join(out)
+
+
+def _stars(text: str, at: int) -> tuple[str, int]:
+    end = at
+    while end < len(text) and text[end] == "*":
+        end += 1
+    alone = (at == 0 or text[at - 1] == "/") and (end == len(text) or text[end] == "/")
+    if end - at == 1 or not alone:
+        return "[^/]*", end
+    if end == len(text):
+        return ".*", end
+    # "**/" also stands for no directory at all.
+    return "(?:.*/)?", end + 1
+
+
+def _class(text: str, at: int) -> tuple[str, int]:
+    """
+    Translate ``[...]``; one that is never closed matches nothing.
+    """
+    end = at + 1
+    negated = text[end : end + 1] in ("!", "^")
+    end += negated
+    members: list[str] = []
+    first = True
+    while end < len(text) and (first or text[end] != "]"):
+        first = False
+        if text.startswith("[:", end) and (close := text.find(":]", end)) > 0:
+            name = text[end + 2 : close]
+            if name not in _POSIX:
+                return _NEVER, len(text)
+            members.append(_POSIX[name])
+            end = close + 2
+            continue
+        low, end = _member(text, end)
+        high = low
+        if text[end : end + 1] == "-" and text[end + 1 : end + 2] not in ("", "]"):
+            high, end = _member(text, end + 1)
+        if low <= high:
+            members.append(f"{_literal(low)}-{_literal(high)}")
+    if end >= len(text):
+        return _NEVER, len(text)
+    inside = "".join(members)
+    if negated:
+        return f"[^/{inside}]", end + 1
+    return (f"(?!/)[{inside}]" if inside else _NEVER), end + 1
+
+
+def _member(text: str, at: int) -> tuple[str, int]:
+    if text[at] == "\\" and at + 1 < len(text):
+        return text[at + 1], at + 2
+    return text[at], at + 1
+
+
+def _literal(char: str) -> str:
+    return f"\\x{ord(char):02x}" if ord(char) < 0x80 else char  # noqa: PLR2004 - ASCII
