@@ -77,14 +77,21 @@ class Child:
         """
         Return the end of the log, for an error message.
         """
+        return self.end_of(self.log)
+
+    @staticmethod
+    def end_of(log: Path) -> str:
+        """
+        Return the end of a log, for an error message.
+        """
         try:
-            lines = self.log.read_text(errors="replace").splitlines()
+            lines = log.read_text(errors="replace").splitlines()
         except OSError as error:
-            return f"its log {self.log} cannot be read: {error.strerror}"
+            return f"its log {log} cannot be read: {error.strerror}"
         if not lines:
-            return f"its log {self.log} is empty"
+            return f"its log {log} is empty"
         end = "\n".join(f"  {line}" for line in lines[-QUOTED:])
-        return f"the end of {self.log}:\n{end}"
+        return f"the end of {log}:\n{end}"
 
 
 async def start_child(

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.up.assets import start_assets
+from cli.up.building import build_program
 from cli.up.children import Child, start_child
 from cli.up.errors import UpError
-from cli.up.programs import DEVCLUSTER, build
+from cli.up.programs import DEVCLUSTER
 
 # Ready after 3 s on an idle machine; the launcher itself gives up after 90 s.
 READY_TIMEOUT = 100.0
@@ -60,6 +61,7 @@ class DevCluster:
         audit_log: Path | None = None,
         report: Callable[[str], None] = _silent,
         environment: Mapping[str, str] = os.environ,
+        port: int = 0,
     ) -> "DevCluster":
         """
         Start a cluster and return when it is ready.
@@ -71,6 +73,7 @@ class DevCluster:
             audit_log: file for the API server's audit log at metadata level.
             report: takes lines of progress, while the program is built for the first time.
             environment: `KUBEBUILDER_ASSETS` in it names the binaries to run instead of ours.
+            port: of the API server, 0 for any; binaries from elsewhere take any.
         """
         kubeconfig = _clean(logs, kubeconfig)
         assets = environment.get("KUBEBUILDER_ASSETS")
@@ -89,8 +92,8 @@ class DevCluster:
                 children=started.children,
                 scratch=scratch,
             )
-        program = await asyncio.to_thread(build, DEVCLUSTER, report=report)
-        arguments = _arguments(data_dir, logs, kubeconfig, audit_log)
+        program = await build_program(DEVCLUSTER, report=report)
+        arguments = [*_arguments(data_dir, logs, kubeconfig, audit_log), f"--port={port}"]
         child = await start_child(program, arguments, logs / "devcluster.log", listen=True)
         try:
             address = await _ready(child)

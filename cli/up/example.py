@@ -18,12 +18,16 @@ def definitions(folder: Path) -> list[Json]:
     """
     Read the CustomResourceDefinitions from `deploy/crds`.
     """
-    found: list[Json] = []
-    for path in sorted(folder.glob("*.yaml")):
-        for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
-            if document and document.get("kind") == "CustomResourceDefinition":
-                found.append(document)
-    return found
+    texts = (path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml")))
+    documents = (document for text in texts for document in yaml.safe_load_all(text))
+    return [one for one in documents if one and one["kind"] == "CustomResourceDefinition"]
+
+
+def namespace() -> Json:
+    """
+    Return the namespace of the declarations, which the services need for their Leases.
+    """
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
 
 
 def declarations(*, git_url: str, webhook_url: str, token: str) -> Sequence[Json]:
@@ -33,7 +37,6 @@ def declarations(*, git_url: str, webhook_url: str, token: str) -> Sequence[Json
     meta = {"name": NAME, "namespace": NAMESPACE}
     source = {"kind": "GitRepository", "name": NAME}
     return (
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         {
             "apiVersion": "v1",
             "kind": "Secret",

@@ -34,7 +34,14 @@ class NatsServer:
         self.port = port
 
     @classmethod
-    async def start(cls, data_dir: Path, *, report: Callable[[str], None], port: int = 0) -> Self:
+    async def start(
+        cls,
+        data_dir: Path,
+        *,
+        report: Callable[[str], None],
+        port: int = 0,
+        log: Path | None = None,
+    ) -> Self:
         """
         Start a server on what the directory holds, and return when it answers.
 
@@ -42,6 +49,7 @@ class NatsServer:
             data_dir: Streams, passwords, configuration and log.
             report: Takes one line about what is done.
             port: 0 for any.
+            log: Where its output goes, after what stands there; in the directory if None.
 
         """
         ports = data_dir / "ports"
@@ -49,7 +57,10 @@ class NatsServer:
         program = nats_server_program()
         wrapper, arguments = dying_with_parent(program)
         child = await start_child(
-            wrapper, [*arguments, "-c", str(config)], data_dir / "nats-server.log"
+            wrapper,
+            [*arguments, "-c", str(config)],
+            log or data_dir / "nats-server.log",
+            append=log is not None,
         )
         try:
             got = await _port(child, ports)

@@ -3,8 +3,11 @@ The folder `.setpoint/`: where it is, who holds it, and the files that a second 
 """
 
 import fcntl
+import json
 import os
 import shlex
+import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
@@ -12,7 +15,10 @@ from typing import TextIO
 from cli.up.errors import UpError
 
 FOLDER = ".setpoint"
+HOME = "SETPOINT_HOME"
+_CHECKOUT = Path(__file__).resolve().parents[2]
 _PRIVATE = 0o700
+_LOOK = 0.05  # seconds between looks whether a lock is free: the kernel tells nobody
 
 
 class State:
@@ -25,6 +31,8 @@ class State:
         self.env = root / "env"
         self.activate = root / "activate"
         self.kubeconfig = root / "kubeconfig"
+        # One context of a cluster that is not ours.
+        self.login = root / "login"
         self.logs = root / "logs"
         self.webhooks = root / "webhooks.jsonl"
         self._lock: TextIO | None = None
@@ -35,6 +43,13 @@ class State:
         Return the state that belongs to a checkout.
         """
         return cls(folder.resolve() / FOLDER)
+
+    @classmethod
+    def find(cls, environment: Mapping[str, str] = os.environ) -> "State":
+        """
+        Return the state beside this checkout, or in the folder that `SETPOINT_HOME` names.
+        """
+        return cls.beside(Path(environment.get(HOME) or _CHECKOUT))
 
     def data(self, part: str) -> Path:
         """
@@ -60,7 +75,7 @@ class State:
         except OSError as exc:
             file.close()
             raise UpError(
-                f"Setpoint is already up here (process {self.holder()}). Use it with "
+                f"Setpoint is already up here (process {self.holder()}): use it with "
                 f"`. {FOLDER}/activate`, or stop it with `make down`"
             ) from exc
         file.seek(0)
@@ -68,6 +83,8 @@ class State:
         file.write(f"{os.getpid()}\n")
         file.flush()
         self._lock = file
+        # One that was killed leaves it behind.
+        self.env.unlink(missing_ok=True)
 
     def holder(self) -> int | None:
         """
@@ -94,15 +111,78 @@ class State:
             self._lock.close()
             self._lock = None
 
+    def freed(self, within: float) -> bool:
+        """
+        Wait until nobody holds the lock; say whether that came.
+        """
+        end = time.monotonic() + within
+        while self.holder() is not None:
+            if time.monotonic() > end:
+                return False
+            time.sleep(_LOOK)
+        return True
+
+    def port(self, part: str) -> int:
+        """
+        Return the port that a part had the last time, 0 for any if it is not free.
+        """
+        port = self._ports().get(part, 0)
+        try:
+            # As servers bind: what is left of old connections does not matter.
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            return 0
+        return port
+
+    def keep_port(self, part: str, port: int) -> None:
+        """
+        Remember a port, so that addresses which people have noted hold after a restart.
+        """
+        _replace(self.root / "ports", json.dumps(self._ports() | {part: port}))
+
+    def _ports(self) -> dict[str, int]:
+        try:
+            found = json.loads((self.root / "ports").read_text())
+        except (OSError, ValueError):
+            return {}
+        return {str(part): int(port) for part, port in found.items()}
+
+    @property
+    def foreign(self) -> str:
+        """
+        The cluster that is not ours and holds the example, empty if there is none.
+        """
+        try:
+            return (self.root / "foreign-cluster").read_text(encoding="utf-8").strip()
+        except OSError:
+            return ""
+
+    def keep_foreign(self, cluster: str) -> None:
+        """
+        Remember in whose cluster the example is, for `setpoint down`.
+        """
+        if cluster:
+            _replace(self.root / "foreign-cluster", cluster + "\n")
+        else:
+            (self.root / "foreign-cluster").unlink(missing_ok=True)
+
+    def write_secret(self, path: Path, text: str) -> None:
+        """
+        Write a file that only its owner can read.
+        """
+        _replace(path, text, mode=0o600)
+
     def write_env(self, values: Mapping[str, str]) -> None:
         """
         Write `env` by one rename: plain shell assignments.
         """
         # Quoted always, as the interface says: shlex leaves out quotes that it does not need.
         lines = [
-            "{}='{}'\n".format(name, value.replace("'", "'\"'\"'")) for name, value in values.items()
+            "{}='{}'\n".format(name, value.replace("'", "'\"'\"'"))
+            for name, value in values.items()
         ]
-        _replace(self.env, "".join(lines))
+        # NATS_URL holds a password.
+        _replace(self.env, "".join(lines), mode=0o600)
 
     def write_activate(self, binaries: Path) -> None:
         """
@@ -115,7 +195,8 @@ class State:
         )
 
 
-def _replace(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
+def _replace(path: Path, text: str, mode: int = 0o644) -> None:
+    part = path.with_name(path.name + ".part")
+    part.touch(mode=mode)
     part.write_text(text, encoding="utf-8")
     part.replace(path)
