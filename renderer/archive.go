@@ -33,10 +33,8 @@ type counted struct {
 func (c *counted) Read(buffer []byte) (int, error) {
 	n, err := c.in.Read(buffer)
 	c.count += int64(n)
-	if c.check != nil {
-		if refusal := c.check(c.count); refusal != nil {
-			return n, refusal
-		}
+	if refusal := c.check(c.count); refusal != nil {
+		return n, refusal
 	}
 	return n, err
 }
@@ -47,8 +45,8 @@ func unpack(in io.Reader, length int64, digest string) (*tree, error) {
 		return nil, failf(kindLimit, "artifact %s has %d bytes packed, the limit is %d", digest, length, maxPacked)
 	}
 	sum := sha256.New()
-	packed := &counted{in: io.TeeReader(in, sum)}
-	built, unpackErr := unpackStream(packed)
+	packed := io.TeeReader(in, sum)
+	built, unpackErr := unpackStream(packed, length)
 	// The digest speaks about every byte, also those behind the end of the archive.
 	if _, err := io.Copy(io.Discard, packed); err != nil {
 		return nil, err
@@ -62,7 +60,7 @@ func unpack(in io.Reader, length int64, digest string) (*tree, error) {
 	return built, nil
 }
 
-func unpackStream(packed *counted) (*tree, error) {
+func unpackStream(packed io.Reader, length int64) (*tree, error) {
 	zipped, err := gzip.NewReader(packed)
 	if err != nil {
 		return nil, failf(kindParse, "artifact is not gzip: %s", err)
@@ -71,7 +69,7 @@ func unpackStream(packed *counted) (*tree, error) {
 		if count > maxUnpacked {
 			return failf(kindLimit, "artifact unpacks to more than %d bytes", maxUnpacked)
 		}
-		if count > ratioFloor && count > maxRatio*packed.count {
+		if count > ratioFloor && count > maxRatio*length {
 			return failf(kindLimit, "artifact unpacks to more than %d times its size", maxRatio)
 		}
 		return nil

@@ -82,9 +82,6 @@ func build(
 	if err != nil {
 		return nil, nil, explain(asFailure(kindBuild, err), seen)
 	}
-	if made.Size() > maxObjects {
-		return nil, nil, failf(kindLimit, "%d objects, the limit is %d", made.Size(), maxObjects)
-	}
 	objects := make([]built, 0, made.Size())
 	for _, resource := range made.Resources() {
 		origin := ""
@@ -180,6 +177,9 @@ func encode(objects []map[string]any, seen *looked) ([]byte, error) {
 		Looked: lookedLists{
 			Files: sorted(seen.files), Directories: sorted(seen.dirs), Absent: sorted(seen.absent),
 		},
+	}
+	if len(objects) > maxObjects {
+		return nil, failf(kindLimit, "%d objects, the limit is %d", len(objects), maxObjects)
 	}
 	total := 0
 	for _, object := range objects {

@@ -39,7 +39,7 @@ def pack_entries(entries: list[tuple[tarfile.TarInfo, bytes]]) -> Packed:
     with tarfile.open(fileobj=plain, mode="w") as archive:
         for info, data in entries:
             archive.addfile(info, io.BytesIO(data))
-    data = gzip.compress(plain.getvalue(), mtime=0)
+    data = gzip.compress(plain.getvalue(), compresslevel=1, mtime=0)
     return Packed(data, "sha256:" + hashlib.sha256(data).hexdigest())
 
 
