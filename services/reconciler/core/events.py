@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from services.reconciler.core.drift import DriftKind
 from services.reconciler.core.explain import DriftReport
 from services.reconciler.core.receipt import Receipt
+from services.reconciler.core.standing import DriftAction, event_metadata
 from shared.messages import Event, InvolvedObject
 
 CONTROLLER = "kustomize-controller"  # dashboards and receivers switch on it
@@ -22,14 +22,14 @@ GROUP = "kustomize.toolkit.fluxcd.io"
 Json = Mapping[str, Any]
 
 _DONE = {
-    "revert": "healing it",
-    "report": "reported only, as driftDetection.mode is warn",
-    "paused": "left as it is while it is paused",
-    "backoff": "held back: it is reverted at most once per interval from now on",
+    DriftAction.REVERT: "healing it",
+    DriftAction.REPORT: "reported only, as driftDetection.mode is warn",
+    DriftAction.PAUSED: "left as it is while it is paused",
+    DriftAction.BACKOFF: "held back, as it is in a fight",
 }
 
 
-def event(  # noqa: PLR0913 - the parts of an event
+def event(
     declared: Json,
     *,
     severity: str,
@@ -51,7 +51,7 @@ def event(  # noqa: PLR0913 - the parts of an event
             uid=meta["uid"],
             resource_version=meta["resourceVersion"],
         ),
-        severity=severity,  # type: ignore[arg-type]  # pydantic checks it
+        severity=severity,
         timestamp=now,
         message=message,
         reason=reason,
@@ -68,34 +68,32 @@ def note(declared: Json, reason: str, message: str, *, now: datetime) -> Event:
 
 
 def drift_event(
-    declared: Json, report: DriftReport, *, action: str, now: datetime, began: bool = False
+    declared: Json, report: DriftReport, action: DriftAction, *, now: datetime
 ) -> Event:
     """
     Return what is told about one drift before anything is done about it.
-
-    Args:
-        declared: The Kustomization.
-        report: What happened to the object.
-        action: ``revert``, ``report``, ``paused`` or ``backoff``.
-        now: The wall time.
-        began: This drift made it a fight.
-
     """
-    reason = "DriftFight" if began else "DriftDetected"
-    message = f"{report}; {_DONE[action]}"
-    if began:
-        message = (
-            f"{report.key}: {report.who} and setpoint write the same fields again and again "
-            f"({_paths(report)}); it is reverted at most once per interval from now on. Drop the "
-            "fields from Git, list them in spec.ignore, or stop the other writer"
-        )
     return event(
         declared,
-        severity="error" if began else "info",
-        reason=reason,
+        severity="info",
+        reason="DriftDetected",
+        message=f"{report}; {_DONE[action]}",
+        now=now,
+        metadata=_facts(report, action, now),
+    )
+
+
+def fight_event(declared: Json, report: DriftReport, message: str, *, now: datetime) -> Event:
+    """
+    Return what is told once when a fight is found out.
+    """
+    return event(
+        declared,
+        severity="error",
+        reason="DriftFight",
         message=message,
         now=now,
-        metadata=_facts(report, action),
+        metadata=_facts(report, DriftAction.BACKOFF, now),
     )
 
 
@@ -109,7 +107,7 @@ def correction_failed(declared: Json, report: DriftReport, error: str, *, now: d
         reason="DriftCorrectionFailed",
         message=f"{report}; the API server refuses to heal it: {error}",
         now=now,
-        metadata=_facts(report, "revert"),
+        metadata=_facts(report, DriftAction.REVERT, now),
     )
 
 
@@ -123,19 +121,7 @@ def drift_occurrence(report: DriftReport, version: str, receipt: Receipt | None)
     return f"{report.key.inventory_id}@{seen}"
 
 
-def _facts(report: DriftReport, action: str) -> dict[str, str]:
-    fields = orjson.dumps([change.to_json() for change in report.fields]).decode()
-    return {
-        "object": str(report.key),
-        "fields": fields,
-        "manager": report.manager,
-        "since": report.since,
-        "action": action,
-        "change": report.kind.value,
-    }
-
-
-def _paths(report: DriftReport) -> str:
-    if report.kind is not DriftKind.CHANGED:
-        return f"the object was {report.kind.value}"
-    return ", ".join(change.path for change in report.fields) or "fields of ours"
+def _facts(report: DriftReport, action: DriftAction, now: datetime) -> dict[str, str]:
+    since = now.isoformat(timespec="milliseconds")
+    facts = event_metadata(report, action, since)
+    return {**facts, "fields": orjson.dumps(facts["fields"]).decode()}

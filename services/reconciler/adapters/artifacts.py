@@ -1,0 +1,149 @@
+"""
+Artifacts from the bus, with the last good ones on disk.
+
+The disk lets healing go on while the bus and the origin are away. A file is trusted only if its
+bytes have the digest that is its name.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import uuid4
+
+from shared.artifact import decode_index
+from shared.bus import Bus
+from shared.errors import SetpointError
+from shared.messages import Command, Envelope
+from shared.messages.subjects import command
+from shared.model import Digest
+from shared.runtime import Clock
+
+PACKED_LIMIT = 64 * 1024 * 1024  # bytes; the limit of an artifact
+_INDEX_LIMIT = 16 * 1024 * 1024  # bytes; 50,000 paths with their sha256 stay below
+_INDEXES_KEPT = 64  # indexes in memory, about 100 bytes a file
+_DISK_LIMIT = 1024 * 1024 * 1024  # bytes of artifacts on disk beside those in use
+_REPUBLISH_EVERY = 10.0  # seconds between two requests about one source
+
+
+class BusArtifacts:
+    """
+    The port ``Artifacts`` on the bus's object store.
+    """
+
+    def __init__(self, bus: Bus, folder: Path, *, cluster: str, clock: Clock) -> None:
+        self._bus = bus
+        self._folder = folder
+        self._cluster = cluster
+        self._clock = clock
+        self._indexes: OrderedDict[Digest, Mapping[str, str]] = OrderedDict()
+        self._asked: dict[tuple[str, str], float] = {}
+        self._used: frozenset[Digest] = frozenset()
+        self._reading: dict[Digest, asyncio.Lock] = {}
+
+    async def get(self, digest: Digest) -> bytes:
+        """
+        Return the packed artifact, verified.
+        """
+        # Many lanes ask for one artifact at once: one of them fetches it, the others find it.
+        lock = self._reading.setdefault(digest, asyncio.Lock())
+        async with lock:
+            try:
+                data = await asyncio.to_thread(self._from_disk, digest)
+                if data is None:
+                    data = await self._bus.objects.get(digest, limit=PACKED_LIMIT)
+                    await asyncio.to_thread(self._to_disk, digest, data)
+                return data
+            finally:
+                if not lock._waiters:  # noqa: SLF001 - no public way
+                    self._reading.pop(digest, None)
+
+    async def index(self, digest: Digest, index_digest: str) -> Mapping[str, str] | None:
+        """
+        Return path → sha256 of an artifact, None if it cannot be had or verified.
+        """
+        known = self._indexes.get(digest)
+        if known is not None or not index_digest:
+            return known
+        try:
+            data = await self._bus.objects.get_index(
+                digest, Digest.parse(index_digest), limit=_INDEX_LIMIT
+            )
+            index = decode_index(data)
+        except (SetpointError, ValueError):
+            return None  # without an index everything is rendered: slower, never wrong
+        self._indexes[digest] = index
+        while len(self._indexes) > _INDEXES_KEPT:
+            self._indexes.popitem(last=False)
+        return index
+
+    async def republish(self, *, namespace: str, name: str, uid: str) -> None:
+        """
+        Ask source to publish an artifact again; at most once per source per 10 s.
+        """
+        now = self._clock.monotonic()
+        if now - self._asked.get((namespace, name), -_REPUBLISH_EVERY) < _REPUBLISH_EVERY:
+            return
+        self._asked[(namespace, name)] = now
+        subject = command(self._cluster, "GitRepository", namespace, name)
+        wanted = Command(
+            action="republish",
+            kind="GitRepository",
+            namespace=namespace,
+            name=name,
+            uid=uid,
+            cause="the artifact is not in the store",
+        )
+        try:
+            await self._bus.publish(
+                subject,
+                Envelope(
+                    id=uuid4().hex,
+                    time=self._clock.now(),
+                    subject=subject,
+                    payload=wanted.model_dump(mode="json"),
+                ),
+            )
+        except SetpointError:
+            self._asked.pop((namespace, name), None)  # the bus is away: ask again next time
+
+    def keep(self, digests: frozenset[Digest]) -> None:
+        """
+        Say which artifacts are in use; the disk may forget the others.
+        """
+        self._used = digests
+
+    def _path(self, digest: Digest) -> Path:
+        return self._folder / f"{digest.hex}.tar.gz"
+
+    def _from_disk(self, digest: Digest) -> bytes | None:
+        path = self._path(digest)
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        if digest.matches(data):
+            return data
+        path.unlink(missing_ok=True)
+        return None
+
+    def _to_disk(self, digest: Digest, data: bytes) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            part = self._folder / f"{digest.hex}.part"
+            part.write_bytes(data)
+            part.replace(self._path(digest))
+            self._trim()
+        except OSError:
+            return  # a full disk costs the cache, not the pass
+
+    def _trim(self) -> None:
+        files = sorted(self._folder.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
+        total = sum(path.stat().st_size for path in files)
+        for path in files:
+            if total <= _DISK_LIMIT:
+                return
+            if Digest(path.name.removesuffix(".tar.gz")) in self._used:
+                continue
+            total -= path.stat().st_size
+            path.unlink(missing_ok=True)

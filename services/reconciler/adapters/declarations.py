@@ -1,0 +1,87 @@
+"""The Kustomizations and the values that they name, through the one door to the API."""
+
+import base64
+import binascii
+from collections.abc import Callable
+
+from services.reconciler.ports import Json
+from shared.errors import WaitingError
+from shared.kube import Kube
+
+MANAGER = "setpoint-reconciler"
+FINALIZER = "finalizers.fluxcd.io"
+_GROUP = "kustomize.toolkit.fluxcd.io"
+_KIND = "Kustomization"
+
+
+class KubeDeclarations:
+    """
+    The port ``Declarations`` on a real API server.
+    """
+
+    def __init__(self, kube: Kube, *, may_write: Callable[[], bool]) -> None:
+        self._kube = kube
+        self._may_write = may_write
+
+    async def read(self, namespace: str, name: str) -> Json | None:
+        """
+        Read a Kustomization, None if it is not there.
+        """
+        return await self._kube.get(await self._kube.resource(_GROUP, _KIND), namespace, name)
+
+    async def write_status(self, obj: Json, patch: Json) -> Json:
+        """
+        Merge ``patch`` into the status, only if ``obj`` is still the newest version.
+        """
+        self._fence()
+        meta = obj["metadata"]
+        return await self._kube.patch_status(
+            await self._kube.resource(_GROUP, _KIND),
+            meta["namespace"],
+            meta["name"],
+            patch,
+            manager=MANAGER,
+            resource_version=meta["resourceVersion"],
+        )
+
+    async def set_finalizer(self, obj: Json, *, present: bool) -> Json:
+        """
+        Add or remove our finalizer, only if ``obj`` is still the newest version.
+        """
+        self._fence()
+        meta = obj["metadata"]
+        others = [item for item in meta.get("finalizers", []) if item != FINALIZER]
+        wanted = [*others, FINALIZER] if present else others
+        return await self._kube.merge_patch(
+            await self._kube.resource(_GROUP, _KIND),
+            meta["namespace"],
+            meta["name"],
+            {"metadata": {"finalizers": wanted, "resourceVersion": meta["resourceVersion"]}},
+            manager=MANAGER,
+        )
+
+    async def values(self, kind: str, namespace: str, name: str) -> dict[str, str] | None:
+        """
+        Read a ConfigMap's or Secret's values as text, None if it is not there.
+        """
+        obj = await self._kube.get(await self._kube.resource("", kind), namespace, name)
+        if obj is None:
+            return None
+        data: dict[str, str] = obj.get("data") or {}
+        if kind != "Secret":
+            return dict(data)
+        return {key: _decoded(value) for key, value in data.items()}
+
+    def _fence(self) -> None:
+        if not self._may_write():
+            raise WaitingError(
+                "this reconciler does not hold its Lease: it writes nothing until it does",
+                reason="NotLeader",
+            )
+
+
+def _decoded(value: str) -> str:
+    try:
+        return base64.b64decode(value).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""  # binary data cannot be substituted into text

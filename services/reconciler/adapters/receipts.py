@@ -1,0 +1,40 @@
+"""Receipts in the bus's key-value store: a cache, whose loss costs a verification."""
+
+from shared.bus import Bus
+from shared.errors import SetpointError
+
+_BUCKET = "RECEIPTS"
+
+
+class BusReceipts:
+    """
+    The port ``Receipts`` on the bus.
+    """
+
+    def __init__(self, bus: Bus, *, cluster: str) -> None:
+        self._bus = bus
+        self._cluster = cluster
+
+    async def load(self, namespace: str, name: str) -> bytes | None:
+        """
+        Return what was saved, None if nothing is there or the bus is away.
+        """
+        try:
+            return await self._bus.kv(_BUCKET).get(self._key(namespace, name))
+        except SetpointError:
+            return None
+
+    async def save(self, namespace: str, name: str, data: bytes | None) -> None:
+        """
+        Save, or drop if ``data`` is None; never fails a pass.
+        """
+        try:
+            if data is None:
+                await self._bus.kv(_BUCKET).delete(self._key(namespace, name))
+            else:
+                await self._bus.kv(_BUCKET).put(self._key(namespace, name), data)
+        except SetpointError:
+            return  # the next start verifies instead
+
+    def _key(self, namespace: str, name: str) -> str:
+        return f"{self._cluster}.Kustomization.{namespace}.{name}"

@@ -1,0 +1,46 @@
+"""Events: durably to the bus through the outbox, and for people to the cluster."""
+
+from shared.bus import EventPublisher
+from shared.kube.events import EventRecorder
+from shared.messages import Envelope, Event, event_id
+from shared.messages.subjects import event as event_subject
+from shared.runtime import Clock
+
+
+class BusReporter:
+    """
+    The port ``Reporter`` on bus and API server.
+    """
+
+    def __init__(
+        self, publisher: EventPublisher, recorder: EventRecorder, *, cluster: str, clock: Clock
+    ) -> None:
+        self._publisher = publisher
+        self._recorder = recorder
+        self._cluster = cluster
+        self._clock = clock
+
+    async def tell(self, event: Event, *, occurrence: str) -> None:
+        """
+        Accept an event durably, before the write that erases its cause; also a Kubernetes Event.
+        """
+        about = event.involved_object
+        subject = event_subject(
+            self._cluster, event.severity, about.kind, about.namespace, about.name
+        )
+        await self._publisher.accept(
+            subject,
+            Envelope(
+                id=event_id(self._cluster, about.uid, event.reason, occurrence),
+                time=self._clock.now(),
+                subject=subject,
+                payload=event.model_dump(mode="json", by_alias=True),
+            ),
+        )
+        self._recorder.record(event)
+
+    def note(self, event: Event) -> None:
+        """
+        Write a Kubernetes Event only, when there is time.
+        """
+        self._recorder.record(event)

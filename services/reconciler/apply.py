@@ -1,0 +1,197 @@
+"""
+Apply what is desired, stage by stage; objects of a stage do not depend on each other.
+
+A refusal is recorded for its object; everything goes on but what needs the refused one: its
+namespace, or the definition of its kind.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from services.reconciler.core.health import Status
+from services.reconciler.core.ignore_rules import to_send
+from services.reconciler.core.manifest import Desired
+from services.reconciler.core.options import Ssa, options_of
+from services.reconciler.core.order import blocked_by, stages
+from services.reconciler.core.ownership import fold
+from services.reconciler.core.plan import Action, action_of
+from services.reconciler.core.receipt import receipt_from_response
+from services.reconciler.lane import Lane
+from services.reconciler.ports import Cluster, Json
+from shared.errors import SetpointError, StalledError
+from shared.model import ObjectKey
+from shared.runtime import point
+
+_ESTABLISH = 10.0  # seconds for a definition to be established; it takes about 0.2
+_ASK_AGAIN = 0.1  # seconds until discovery is asked again for a kind just defined
+_DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """
+    Why an object was not applied; ``final`` if only a change of the origin can mend it.
+    """
+
+    message: str
+    final: bool = False
+
+
+@dataclass(slots=True)
+class Applied:
+    """
+    What an apply did, object by object.
+    """
+
+    actions: dict[ObjectKey, Action] = field(default_factory=dict)
+    refused: dict[ObjectKey, Refused] = field(default_factory=dict)
+    cut: bool = False  # something newer came: the rest was not sent
+
+
+class Apply:
+    """
+    The step that writes managed objects.
+    """
+
+    def __init__(self, cluster: Cluster, *, parallel: int) -> None:
+        self._cluster = cluster
+        self._parallel = asyncio.Semaphore(parallel)
+
+    async def run(
+        self,
+        lane: Lane,
+        wanted: Sequence[Desired],
+        everything: Mapping[ObjectKey, Desired],
+        *,
+        outdated: Callable[[], bool],
+    ) -> Applied:
+        """
+        Apply ``wanted``, which is a part of ``everything`` that is desired.
+
+        Args:
+            lane: Whose objects they are.
+            wanted: What has to be sent.
+            everything: By key; says what defines what.
+            outdated: Whether something newer came; asked between stages.
+
+        """
+        done = Applied()
+        for stage in stages(wanted):
+            if outdated():
+                done.cut = True
+                break
+            async with asyncio.TaskGroup() as group:
+                for one in stage:
+                    group.create_task(self._guarded(lane, one, everything, done))
+            point("reconciler.stage-applied")
+            await self._established(lane, stage)
+        return done
+
+    async def one(self, lane: Lane, wanted: Desired) -> Action:
+        """
+        Apply one object and take its receipt.
+
+        Raises:
+            SetpointError: The API server refused it, or did not answer.
+
+        """
+        lane.begin(wanted.key)
+        response: Json | None = None
+        try:
+            if await self._leave(lane, wanted):
+                return Action.SKIPPED
+            before = lane.memory.receipts.get(wanted.key)
+            seen = lane.memory.versions.get(wanted.key)
+            response = await self._cluster.apply(await self._content(lane, wanted))
+            point("reconciler.applied")
+            response = await self._take_over(wanted, response)
+            lane.memory.receipts[wanted.key] = receipt_from_response(wanted.digest, response)
+            lane.memory.refused.pop(wanted.key, None)
+            if seen == response["metadata"]["resourceVersion"]:
+                return Action.UNCHANGED
+            return action_of(response, before, existed=True if seen else None)
+        finally:
+            lane.end(wanted.key, response)
+
+    async def _guarded(
+        self,
+        lane: Lane,
+        one: Desired,
+        everything: Mapping[ObjectKey, Desired],
+        done: Applied,
+    ) -> None:
+        blocker = blocked_by(one, done.refused.keys(), everything)
+        if blocker is not None:
+            done.refused[one.key] = Refused(message=f"needs {blocker}, which was refused")
+            return
+        async with self._parallel:
+            try:
+                done.actions[one.key] = await self.one(lane, one)
+                lane.drifted.pop(one.key, None)
+            except SetpointError as exc:
+                done.refused[one.key] = Refused(
+                    message=exc.message, final=isinstance(exc, StalledError)
+                )
+
+    async def _content(self, lane: Lane, wanted: Desired) -> Json:
+        shared = lane.memory.shared.get(wanted.key)
+        if shared is None:
+            return wanted.object
+        live = await self._cluster.get(wanted.key)
+        return to_send(shared.declared, shared.pointers, live)
+
+    async def _leave(self, lane: Lane, wanted: Desired) -> bool:
+        options = wanted.options
+        if options.ignored:
+            return True
+        if options.ssa is Ssa.IF_NOT_PRESENT and wanted.key not in lane.memory.receipts:
+            return await self._cluster.get(wanted.key) is not None
+        return options.ssa is Ssa.IF_NOT_PRESENT
+
+    async def _take_over(self, wanted: Desired, response: Json) -> Json:
+        # Fields that kubectl, Helm or another controller owns beside us would stay for ever when
+        # they are removed from Git: make us their only owner.
+        if Ssa.MERGE in {wanted.options.ssa, options_of(response).ssa}:
+            return response
+        operations = fold(response)
+        if operations is None:
+            return response
+        folded = await self._cluster.rewrite_managers(wanted.key, operations)
+        point("reconciler.managers-folded")
+        return folded
+
+    async def _established(self, lane: Lane, stage: Sequence[Desired]) -> None:
+        """
+        Wait until the definitions of a stage are served: objects of their kinds come next.
+        """
+        definitions = [
+            one for one in stage if (one.key.group, one.key.kind) == _DEFINITION
+            and one.key in lane.memory.receipts
+        ]  # fmt: skip
+        if not definitions:
+            return
+        try:
+            async with asyncio.timeout(_ESTABLISH):
+                await self._current(lane, [one.key for one in definitions])
+                for one in definitions:
+                    await self._served(one)
+        except TimeoutError:
+            return  # the objects of that kind say that nobody serves it
+
+    async def _current(self, lane: Lane, keys: Sequence[ObjectKey]) -> None:
+        while True:
+            lane.health_moved.clear()
+            healths = [lane.memory.health.get(key) for key in keys]
+            if all(health and health.status is Status.CURRENT for health in healths):
+                return
+            await lane.health_moved.wait()
+
+    async def _served(self, definition: Desired) -> None:
+        spec = definition.object["spec"]
+        for version in spec.get("versions") or ():
+            if not version.get("served"):
+                continue
+            kind = (spec["group"], spec["names"]["kind"], version["name"])
+            while await self._cluster.kind(*kind) is None:  # noqa: ASYNC110 - no watch tells it
+                await asyncio.sleep(_ASK_AGAIN)

@@ -1,0 +1,274 @@
+"""
+One Kustomization's memory and its inbox: what was applied, what was seen, what has to be done.
+
+Everything here is synchronous. Watches put notices in, the lane's own task takes the work out; the
+steps act on it, one at a time.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from services.reconciler.core.drift import (
+    GONE,
+    Drifted,
+    Gone,
+    Settled,
+    Verify,
+    judge,
+    judge_at_start,
+    not_newer,
+)
+from services.reconciler.core.health import Health, Status, compute
+from services.reconciler.core.inventory import Inventory
+from services.reconciler.core.manifest import Owner
+from services.reconciler.core.observation import Observed, observe
+from services.reconciler.core.options import DEFAULT
+from services.reconciler.core.rollout import Rollout
+from services.reconciler.core.sources import Source
+from services.reconciler.memory import Memory
+from services.reconciler.slots import Urgency
+from shared.model import Conditions, ObjectKey
+from shared.runtime import Clock
+
+Json = dict[str, Any]
+REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
+VERIFY_EVERY = 30.0  # seconds between two looks at one object that others write all the time
+
+
+class Lane:
+    """
+    The serial queue of one Kustomization's work.
+    """
+
+    def __init__(
+        self,
+        declared: Json,
+        *,
+        clock: Clock,
+    ) -> None:
+        meta = declared["metadata"]
+        self.namespace: str = meta["namespace"]
+        self.name: str = meta["name"]
+        self.declared = declared
+        self.owner = Owner(name=self.name, namespace=self.namespace)
+        self.memory = Memory()
+        self.inventory = Inventory.empty()
+        self.source: Source | None = None
+        self.wake = asyncio.Event()
+        self.settled = False  # a pass has looked at every object since the start
+        self.due: float | None = 0.0
+        self.urgency = Urgency.ROUTINE
+        self.drifted: dict[ObjectKey, bool] = {}  # True: certainly, False: to be verified
+        self.health_moved = asyncio.Event()
+        self.rollout: Rollout | None = None
+        self.look_at: float | None = None  # when health has to be looked at again
+        self.answering = ""  # the request that the last pass answers
+        self.pending: Json | None = None
+        self.removed = False
+        self._in_flight: dict[ObjectKey, Json | Gone | None] = {}
+        self._monotonic = clock.monotonic
+        self._now = clock.now
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """
+        Return namespace and name.
+        """
+        return (self.namespace, self.name)
+
+    @property
+    def spec(self) -> Json:
+        """
+        Return the declared spec.
+        """
+        spec: Json = self.declared.get("spec") or {}
+        return spec
+
+    @property
+    def status(self) -> Json:
+        """
+        Return the status as it was last seen or written.
+        """
+        status: Json = self.declared.get("status") or {}
+        return status
+
+    @property
+    def generation(self) -> int:
+        """
+        Return the generation of the declaration.
+        """
+        return int(self.declared["metadata"].get("generation") or 0)
+
+    @property
+    def requested_at(self) -> str:
+        """
+        Return the request of a person to look now, empty if there was none.
+        """
+        annotations = self.declared["metadata"].get("annotations") or {}
+        return str(annotations.get(REQUESTED_AT) or "")
+
+    @property
+    def uid(self) -> str:
+        """
+        Return the uid of the declaration.
+        """
+        return str(self.declared["metadata"]["uid"])
+
+    @property
+    def deleting(self) -> bool:
+        """
+        Say whether the declaration is being deleted.
+        """
+        return bool(self.declared["metadata"].get("deletionTimestamp"))
+
+    @property
+    def believed(self) -> Json:
+        """
+        Return the declaration with the status that is about to be written, if one is.
+        """
+        return self.declared if self.pending is None else {**self.declared, "status": self.pending}
+
+    @property
+    def waits(self) -> bool:
+        """
+        Say whether the last pass ended because of a dependency.
+        """
+        ready = Conditions.from_json(self.status.get("conditions")).get("Ready")
+        return ready is not None and ready.reason == "DependencyNotReady"
+
+    @property
+    def suspended(self) -> bool:
+        """
+        Say whether a person stopped the passes.
+        """
+        return bool(self.spec.get("suspend"))
+
+    def request(self, urgency: Urgency) -> None:
+        """
+        Ask for a pass.
+        """
+        self.due = 0.0
+        self.urgency = min(self.urgency, urgency)
+        self.wake.set()
+
+    def next_time(self) -> float:
+        """
+        Return when there is something to do, as monotonic seconds, if nothing happens before.
+        """
+        times = [time for time in (self.due, self.look_at) if time is not None]
+        if self.drifted or self.memory.standing:
+            times.append(self._monotonic() + VERIFY_EVERY)
+        return min(times, default=float("inf"))
+
+    def recheck(self, period: float, random: Callable[[], float]) -> None:
+        """
+        Mark what has to be looked at again: drift left standing, and what nobody read for long.
+        """
+        now = self._monotonic()
+        for key in self.memory.standing:
+            self.drifted.setdefault(key, True)
+        for key in self.memory.receipts:
+            # The first time is spread over the period, so that objects do not come all at once.
+            seen = self.memory.verified.setdefault(key, now - period * random())
+            if now - seen >= period:
+                self.drifted.setdefault(key, False)
+
+    def redeclare(self, declared: Json) -> bool:
+        """
+        Take a newer version of the declaration; say whether it was newer.
+        """
+        if self.declared["metadata"]["uid"] == declared["metadata"]["uid"] and not_newer(
+            str(declared["metadata"]["resourceVersion"]),
+            str(self.declared["metadata"]["resourceVersion"]),
+        ):
+            return False
+        self.declared = declared
+        return True
+
+    def notice(self, key: ObjectKey, obj: Json | None, *, listed: bool = False) -> None:
+        """
+        Take what a watch says about one of our objects; None means that it is not there.
+        """
+        if key in self._in_flight:
+            self._in_flight[key] = GONE if obj is None else obj
+            return
+        seen = GONE if obj is None else observe(obj, self.owner, now=self._now())
+        self._note_health(key, seen)
+        if isinstance(seen, Observed) and seen.terminating:
+            return  # it goes; what comes next is its end
+        receipt = self.memory.receipts.get(key)
+        if not self.settled:
+            verdict = judge_at_start(
+                receipt, seen, has_generation=receipt is not None and receipt.generation > 0
+            )
+        elif receipt is None:
+            return  # refused or skipped so far: the pass decides
+        else:
+            verdict = judge(receipt, seen, has_generation=receipt.generation > 0, listed=listed)
+        match verdict:
+            case Settled(stale=stale):
+                if not stale:
+                    self.drifted.pop(key, None)
+            case Drifted():
+                self._mark(key, certain=True)
+            case Verify():
+                last = self.memory.verified.get(key)
+                if last is None or self._monotonic() - last >= VERIFY_EVERY or not self.settled:
+                    self._mark(key, certain=False)
+                else:
+                    self.drifted.setdefault(key, False)  # later: the lane's timer takes it
+
+    def notice_other(self, key: ObjectKey, obj: Json | None) -> None:
+        """
+        Take the state of an object that we only wait for.
+        """
+        health = Health(Status.NOT_FOUND, "not found") if obj is None else compute(obj)
+        self._set_health(key, health)
+
+    def begin(self, key: ObjectKey) -> None:
+        """
+        Keep what watches say about an object until our own write is answered.
+        """
+        self._in_flight[key] = None
+
+    def end(self, key: ObjectKey, response: Json | None) -> None:
+        """
+        Judge what was kept, after the answer (None: the write failed).
+        """
+        kept = self._in_flight.pop(key, None)
+        if response is not None:
+            self._note_health(key, observe(response, self.owner, now=self._now()))
+        if kept is None:
+            return
+        self.notice(key, None if isinstance(kept, Gone) else kept)
+
+    def _mark(self, key: ObjectKey, *, certain: bool) -> None:
+        self.drifted[key] = self.drifted.get(key, False) or certain
+        self.wake.set()
+
+    def _note_health(self, key: ObjectKey, seen: Observed | Gone) -> None:
+        if isinstance(seen, Gone):
+            self.memory.versions.pop(key, None)
+            self._set_health(key, Health(Status.NOT_FOUND, "not found"))
+            return
+        self.memory.versions[key] = seen.resource_version
+        if seen.options is DEFAULT:
+            self.memory.options.pop(key, None)
+        else:
+            self.memory.options[key] = seen.options
+        # Kinds of which only metadata are watched have no state but being there.
+        self._set_health(key, Health(seen.health or Status.CURRENT, seen.message))
+
+    def _set_health(self, key: ObjectKey, health: Health) -> None:
+        if self.memory.health.get(key) == health:
+            return
+        self.memory.health[key] = health
+        self.health_moved.set()
+        self.wake.set()
+
+    def __repr__(self) -> str:
+        return (
+            f"Lane({self.namespace}/{self.name}, {len(self.inventory)} objects, "
+            f"{len(self.drifted)} drifted)"
+        )

@@ -1,0 +1,190 @@
+"""
+All lanes, the sources they know, and which lane has which object: pure memory, no I/O.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from services.reconciler.core.dependencies import dependency_key
+from services.reconciler.core.rendering import reusable
+from services.reconciler.core.sources import Source, merge_announcement, merge_object
+from services.reconciler.lane import Lane
+from services.reconciler.slots import Urgency
+from shared.api import Kustomization
+from shared.model import ObjectKey
+
+GroupKind = tuple[str, str]
+SourceName = tuple[str, str, str]  # kind, namespace, name
+
+
+class Lanes:
+    """
+    What every lane may know of the others.
+    """
+
+    def __init__(self) -> None:
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._sources: dict[SourceName, Source] = {}
+        self._objects: dict[GroupKind, dict[ObjectKey, Lane]] = {}
+        self.on_kinds: Callable[[frozenset[GroupKind]], None] = lambda _: None
+        self.is_trusted: Callable[[GroupKind], bool] = lambda _: True
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(tuple(self._lanes.values()))
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    def get(self, namespace: str, name: str) -> Lane | None:
+        """
+        Return a lane.
+        """
+        return self._lanes.get((namespace, name))
+
+    def add(self, lane: Lane) -> None:
+        """
+        Add a lane with the inventory that it has.
+        """
+        self._lanes[lane.key] = lane
+        self.recorded(lane)
+
+    def remove(self, lane: Lane) -> None:
+        """
+        Remove a lane and what it had.
+        """
+        lane.removed = True
+        lane.wake.set()
+        if self._lanes.get(lane.key) is lane:
+            del self._lanes[lane.key]
+        for objects in self._objects.values():
+            for key in [key for key, owner in objects.items() if owner is lane]:
+                del objects[key]
+        self._changed()
+
+    def recorded(self, lane: Lane) -> None:
+        """
+        Follow what the lane's inventory has now.
+        """
+        wanted = set(lane.inventory)
+        for objects in self._objects.values():
+            for key in [k for k, owner in objects.items() if owner is lane and k not in wanted]:
+                del objects[key]
+        for key in wanted:
+            self._objects.setdefault((key.group, key.kind), {}).setdefault(key, lane)
+        self._changed()
+
+    def objects(self, kind: GroupKind) -> Mapping[ObjectKey, Lane]:
+        """
+        Return the recorded objects of a kind and whose they are.
+        """
+        return self._objects.get(kind, {})
+
+    def other_owner(self, lane: Lane, key: ObjectKey) -> Lane | None:
+        """
+        Return the lane whose inventory has an object, if it is another one.
+        """
+        owner = self._objects.get((key.group, key.kind), {}).get(key)
+        return owner if owner is not lane else None
+
+    def trusted(self, key: ObjectKey) -> bool:
+        """
+        Say whether the watch of an object's kind can be trusted.
+        """
+        return self.is_trusted((key.group, key.kind))
+
+    def kustomization(self, key: ObjectKey) -> Mapping[str, Any] | None:
+        """
+        Return another Kustomization as the lanes know it.
+        """
+        lane = self.get(key.namespace, key.name)
+        return lane.believed if lane else None
+
+    def source_of(self, declared: Kustomization) -> Source | None:
+        """
+        Return the source that a Kustomization names.
+        """
+        reference = declared.spec.source_ref
+        namespace = reference.namespace or declared.metadata.namespace or ""
+        return self._sources.get((reference.kind, namespace, reference.name))
+
+    def saw_source(self, seen: Source) -> Source | None:
+        """
+        Take a source as its object says; return it if that is news for its lanes.
+        """
+        name = (seen.kind, seen.namespace, seen.name)
+        known = self._sources.get(name)
+        new = self._sources[name] = merge_object(known, seen)
+        same = known is not None and (known.uid, known.digest, known.revision) == (
+            new.uid,
+            new.digest,
+            new.revision,
+        )
+        return None if same else new
+
+    def heard_of(self, announced: Source) -> Source | None:
+        """
+        Take an announcement; return the source if that is news for its lanes.
+        """
+        name = (announced.kind, announced.namespace, announced.name)
+        known = self._sources.get(name)
+        new = merge_announcement(known, announced)
+        if new is None or new == known:
+            return None
+        self._sources[name] = new
+        return new if known is None or known.digest != new.digest else None
+
+    def lost_source(self, name: SourceName) -> None:
+        """
+        Forget a source that was deleted; its lanes go on with what they have.
+        """
+        self._sources.pop(name, None)
+
+    def of_source(self, source: Source) -> list[Lane]:
+        """
+        Return the lanes that use a source.
+        """
+        return [
+            lane
+            for lane in self
+            if (
+                (reference := lane.spec.get("sourceRef") or {}).get("kind"),
+                reference.get("namespace") or lane.namespace,
+                reference.get("name"),
+            )
+            == (source.kind, source.namespace, source.name)
+        ]
+
+    def dependents(self, lane: Lane) -> list[Lane]:
+        """
+        Return the lanes that depend on ``lane``.
+        """
+        own = dependency_key(lane.name, lane.namespace, lane.namespace)
+        return [
+            other
+            for other in self
+            if any(
+                dependency_key(one.get("name", ""), one.get("namespace", ""), other.namespace)
+                == own
+                for one in other.spec.get("dependsOn") or ()
+            )
+        ]
+
+    def _changed(self) -> None:
+        self.on_kinds(frozenset(kind for kind, objects in self._objects.items() if objects))
+
+    def __repr__(self) -> str:
+        return f"Lanes({len(self._lanes)} lanes, {len(self._sources)} sources)"
+
+
+def urgency_of(lane: Lane, index: Mapping[str, str] | None) -> Urgency:
+    """
+    Say whether a new artifact touches what a lane rendered; without an index it may.
+    """
+    last = lane.memory.render
+    if last is None or last.index is None or index is None:
+        return Urgency.CHANGED
+    if any(last.index.get(path) != index.get(path) for path in last.looked.files):
+        return Urgency.CHANGED
+    if last.looked.directories and not reusable(last.looked, last.index, index):
+        return Urgency.CHANGED
+    return Urgency.ROUTINE

@@ -1,0 +1,79 @@
+"""
+What a lane remembers of its objects: lost at a restart, and built again from the cluster.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.reconciler.core.fights import Fight
+from services.reconciler.core.health import Health
+from services.reconciler.core.ignore_rules import Pointer
+from services.reconciler.core.manifest import Desired
+from services.reconciler.core.options import ObjectOptions
+from services.reconciler.core.receipt import Receipt
+from services.reconciler.core.rendering import Looked, RenderRequest
+from services.reconciler.core.standing import Standing
+from shared.model import ObjectKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """
+    A drift that is left standing, and the state of the object that was told about.
+    """
+
+    standing: Standing
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastRender:
+    """
+    What the last good render was made of, so that it can be used again.
+    """
+
+    request: RenderRequest
+    looked: Looked
+    index: Mapping[str, str] | None
+    generation: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedFields:
+    """
+    An object of which ``spec.ignore`` leaves some fields to somebody else.
+
+    ``declared`` has all fields, for the case that the object is new.
+    """
+
+    declared: Desired
+    pointers: tuple[Pointer, ...]
+
+
+@dataclass(slots=True)
+class Memory:
+    """
+    What a lane knows of its objects; lost at a restart and built again.
+    """
+
+    desired: dict[ObjectKey, Desired] = field(default_factory=dict)
+    shared: dict[ObjectKey, SharedFields] = field(default_factory=dict)
+    receipts: dict[ObjectKey, Receipt] = field(default_factory=dict)
+    health: dict[ObjectKey, Health] = field(default_factory=dict)
+    versions: dict[ObjectKey, str] = field(default_factory=dict)
+    options: dict[ObjectKey, ObjectOptions] = field(default_factory=dict)
+    verified: dict[ObjectKey, float] = field(default_factory=dict)
+    fights: dict[ObjectKey, Fight] = field(default_factory=dict)
+    standing: dict[ObjectKey, Held] = field(default_factory=dict)
+    refused: dict[ObjectKey, str] = field(default_factory=dict)
+    render: LastRender | None = None
+
+    def forget(self, key: ObjectKey) -> None:
+        """
+        Drop everything about an object that is not ours any more.
+        """
+        for part in (self.receipts, self.health, self.versions, self.verified, self.options):
+            part.pop(key, None)
+        for other in (self.fights, self.standing, self.refused):
+            other.pop(key, None)

@@ -1,0 +1,282 @@
+"""
+One pass of one Kustomization, top to bottom: gather, decide, act, say how it went.
+
+Read this first. A pass may end at any line and begin again: the inventory is written before the
+first apply and trimmed after the last deletion, events go out before the status that records what
+they tell, and an apply of equal content changes nothing.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from services.reconciler.apply import Apply
+from services.reconciler.conclude import Conclude, Ended, Result
+from services.reconciler.core import conditions, messages, obstacles
+from services.reconciler.core.dependencies import SourceState
+from services.reconciler.core.inventory import Inventory
+from services.reconciler.core.manifest import Desired, Refusal
+from services.reconciler.core.obstacles import Obstacle
+from services.reconciler.core.ownership import ForeignOwner, conflict_message
+from services.reconciler.core.plan import Action, Facts, Known, Plan, make_plan, with_refused
+from services.reconciler.core.schedule import After
+from services.reconciler.core.sources import Source
+from services.reconciler.finalize import FINALIZER, Finalize
+from services.reconciler.halt import Halt
+from services.reconciler.lane import Json, Lane
+from services.reconciler.lanes import Lanes
+from services.reconciler.ports import Declarations
+from services.reconciler.prune import Prune
+from services.reconciler.render import Render, Rendering
+from services.reconciler.report import OvertakenError, Report
+from services.reconciler.revert import Mode, Revert, mode_of
+from shared.api import Kustomization
+from shared.errors import SetpointError, StalledError
+from shared.model import ObjectKey
+from shared.runtime import Clock, point
+
+ALLOW_EMPTY = "setpoint.dev/allow-empty"
+LONG_PASS = 200  # applies; more take over a second, and people should see that work is under way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """
+    The steps of a pass, in their order.
+    """
+
+    render: Render
+    revert: Revert
+    apply: Apply
+    prune: Prune
+    conclude: Conclude
+    halt: Halt
+    report: Report
+    finalize: Finalize
+
+
+class Reconcile:
+    """
+    The pass.
+    """
+
+    def __init__(
+        self,
+        steps: Steps,
+        declarations: Declarations,
+        lanes: Lanes,
+        *,
+        no_cross_namespace_refs: bool,
+        clock: Clock,
+    ) -> None:
+        self._steps = steps
+        self._declarations = declarations
+        self._lanes = lanes
+        self._no_cross = no_cross_namespace_refs
+        self._clock = clock
+
+    async def run(self, lane: Lane) -> Ended:
+        """
+        Make one pass; every failure ends as a status and the time of the next try.
+        """
+        began = self._clock.monotonic()
+        try:
+            declared = Kustomization.read(lane.declared)
+            if lane.declared["metadata"].get("deletionTimestamp"):
+                return await self._end(lane, declared)
+            if FINALIZER not in lane.declared["metadata"].get("finalizers", ()):
+                answer = await self._declarations.set_finalizer(lane.declared, present=True)
+                lane.redeclare(answer)
+                point("reconciler.finalizer-set")
+            if lane.suspended:
+                return await self._steps.halt.suspended(lane)
+            obstacle = self._obstacle(declared)
+            if obstacle is not None:
+                return await self._steps.halt.stopped(lane, obstacle)
+            return await self._pass(lane, declared, began)
+        except OvertakenError:
+            return Ended(after=After.FAILURE, delay=0.0)
+        except SetpointError as exc:
+            return await self._steps.halt.broken(lane, exc)
+
+    async def _pass(self, lane: Lane, declared: Kustomization, began: float) -> Ended:
+        source = self._lanes.source_of(declared)
+        if source is None or obstacles.overtaken(lane.status, source):
+            return Ended(after=After.SUCCESS)  # a newer word about the source is on its way
+        lane.source = source
+        rendering = await self._steps.render.run(lane, declared, source)
+        plan = make_plan(self._facts(lane, declared, rendering))
+        if plan.empties:
+            return await self._steps.halt.broken(lane, _empty(declared))
+        await self._record(lane, plan, source)
+        anew = rendering is not None and _remember(lane, rendering)
+        applied = await self._act(lane, declared, plan, anew=anew)
+        if applied is None:
+            return Ended(after=After.FAILURE, delay=0.0)
+        result = replace(applied, began=began)
+        result.status = self._attempted(source, result.status)
+        lane.settled = True
+        return await self._steps.conclude.run(lane, declared, result)
+
+    async def _act(
+        self, lane: Lane, declared: Kustomization, plan: Plan, *, anew: bool
+    ) -> Result | None:
+        """
+        Heal, apply and prune; None if something newer came in between.
+        """
+        mode = mode_of(lane)
+        drifted = [
+            step.key
+            for step in plan.applies
+            if step.key in lane.drifted and _unchanged(lane, step.key) and mode is not Mode.DISABLED
+        ]
+        lane.memory.refused = {}
+        if drifted:
+            interval = timedelta(seconds=declared.spec.interval_seconds)
+            await self._steps.revert.run(lane, drifted, interval=interval)
+        # A new revision or spec is applied also where a mode or a pause leaves drift standing.
+        healed = frozenset(drifted) if mode is Mode.ENABLED or not anew else frozenset()
+        wanted = [
+            step.desired
+            for step in plan.applies
+            if step.desired is not None and step.key not in healed
+        ]
+        generation = lane.generation
+        done = await self._steps.apply.run(
+            lane,
+            wanted,
+            lane.memory.desired,
+            outdated=lambda: self._outdated(lane, declared, generation),
+        )
+        if done.cut:
+            return None
+        lane.memory.refused |= {key: one.message for key, one in done.refused.items()}
+        refused = [Refusal(key=key, message=why) for key, why in lane.memory.refused.items()]
+        plan = with_refused(plan, refused)
+        failures: list[Refusal] = []
+        inventory = plan.inventory
+        if plan.prunes and plan.may_prune:
+            pruned = await self._steps.prune.run(lane, [step.key for step in plan.prunes])
+            point("reconciler.all-pruned")
+            failures = [Refusal(key=key, message=why) for key, why in pruned.failed.items()]
+            inventory = inventory.trim((*pruned.deleted, *pruned.gone))
+            done.actions |= dict.fromkeys(pruned.deleted, Action.DELETED)
+            for key in (*pruned.deleted, *pruned.gone):
+                lane.drifted.pop(key, None)
+                lane.memory.forget(key)
+        lane.inventory = inventory
+        self._lanes.recorded(lane)
+        changed = any(action is not Action.UNCHANGED for action in done.actions.values())
+        return Result(
+            began=0.0,
+            digest=lane.memory.render.digest if lane.memory.render else "",
+            status=conditions.with_inventory(lane.status, inventory),
+            actions=done.actions,
+            refused=plan.refused,
+            prune_failed=failures,
+            total=len(lane.memory.desired) + len(plan.refused),
+            anew=anew or changed,
+        )
+
+    def _facts(self, lane: Lane, declared: Kustomization, rendering: Rendering | None) -> Facts:
+        desired = rendering.desired if rendering else tuple(lane.memory.desired.values())
+        refused = list(rendering.refused) if rendering else []
+        ours: list[Desired] = []
+        for one in desired:
+            other = self._lanes.other_owner(lane, one.key)
+            if other is None:
+                ours.append(one)
+                continue
+            owner = ForeignOwner(kind="Kustomization", namespace=other.namespace, name=other.name)
+            refused.append(Refusal(key=one.key, message=conflict_message(owner, lane.owner)))
+        annotations = lane.declared["metadata"].get("annotations") or {}
+        return Facts(
+            desired=tuple(ours),
+            inventory=Inventory.parse(lane.status.get("inventory")),
+            known={one.key: self._known(lane, one.key) for one in ours},
+            refused=tuple(refused),
+            prune=declared.spec.prune,
+            allow_empty=str(annotations.get(ALLOW_EMPTY, "")).lower() == "enabled",
+        )
+
+    def _known(self, lane: Lane, key: ObjectKey) -> Known:
+        receipt = lane.memory.receipts.get(key)
+        return Known(
+            receipt=receipt,
+            drifted=key in lane.drifted
+            or key in lane.memory.refused
+            or (receipt is not None and not self._lanes.trusted(key)),
+            exists=True if key in lane.memory.versions else None,
+            options=lane.memory.options.get(key),
+        )
+
+    async def _record(self, lane: Lane, plan: Plan, source: Source) -> None:
+        """
+        Write the inventory ahead: whatever is sent from here on is recorded.
+        """
+        recorded = Inventory.parse(lane.status.get("inventory"))
+        lane.inventory = plan.inventory
+        self._lanes.recorded(lane)
+        if recorded.covers(plan.inventory) and len(plan.applies) < LONG_PASS:
+            return
+        text = messages.PROGRESSING
+        status = conditions.progressing(lane.status, self._steps.report.at(lane), text)
+        status = conditions.with_inventory(status, plan.inventory)
+        await self._steps.report.write(lane, self._attempted(source, status))
+        point("reconciler.inventory-written")
+
+    def _attempted(self, source: Source, status: Json) -> Json:
+        state = SourceState(uid=source.uid, sequence=source.sequence, digest=source.digest)
+        return conditions.attempted(status, source.revision, state)
+
+    def _outdated(self, lane: Lane, declared: Kustomization, generation: int) -> bool:
+        source = self._lanes.source_of(declared)
+        if lane.generation != generation or source is None or lane.source is None:
+            return lane.generation != generation
+        return source.digest != lane.source.digest
+
+    def _obstacle(self, declared: Kustomization) -> Obstacle | None:
+        found = obstacles.declaration(declared, no_cross_namespace_refs=self._no_cross)
+        if found is not None:
+            return found
+        source = self._lanes.source_of(declared)
+        found = obstacles.source(declared, source)
+        if found is not None or source is None:
+            return found
+        return obstacles.dependencies(declared, source, self._lanes.kustomization)
+
+    async def _end(self, lane: Lane, declared: Kustomization) -> Ended:
+        status = await self._steps.finalize.run(lane, declared)
+        if status is None:
+            await self._steps.report.forget(lane)
+            return Ended(after=After.SUSPENDED)
+        await self._steps.report.write(lane, status)
+        return Ended(after=After.FAILURE, delay=_FINALIZE_RETRY)
+
+
+_FINALIZE_RETRY = 2.0  # seconds until a deletion that is under way is looked at again
+
+
+def _empty(declared: Kustomization) -> StalledError:
+    return StalledError(
+        f"path {declared.spec.path or './'} rendered no objects and had some before; nothing was "
+        f"pruned. If that is meant, annotate the Kustomization with {ALLOW_EMPTY}: enabled",
+        reason=conditions.EMPTY,
+    )
+
+
+def _remember(lane: Lane, rendering: Rendering) -> bool:
+    """
+    Keep what is desired from now on; say whether it differs from before.
+    """
+    memory = lane.memory
+    history = lane.status.get("history") or [{}]
+    before = memory.render.digest if memory.render else history[0].get("digest", "")
+    memory.desired = {one.key: one for one in rendering.desired}
+    memory.shared = dict(rendering.shared)
+    memory.render = rendering.last
+    return before != rendering.digest
+
+
+def _unchanged(lane: Lane, key: ObjectKey) -> bool:
+    receipt, wanted = lane.memory.receipts.get(key), lane.memory.desired.get(key)
+    return receipt is not None and wanted is not None and receipt.desired_digest == wanted.digest

@@ -1,0 +1,165 @@
+"""
+Say how it went: the event first, then the receipts, then the status that erases the cause.
+
+A status is written only if ours is still the newest word about the object; whoever else wrote in
+between is read again, and a newer attempt than ours ends the pass.
+"""
+
+from datetime import datetime
+
+import structlog
+
+from services.reconciler.core import conditions
+from services.reconciler.core.conditions import At
+from services.reconciler.core.dependencies import SourceState
+from services.reconciler.core.events import event
+from services.reconciler.core.masking import SecretValues
+from services.reconciler.core.receipt import encode
+from services.reconciler.lane import Json, Lane
+from services.reconciler.ports import Declarations, Receipts, Reporter
+from shared.errors import SetpointError, TransientError
+from shared.model import Conditions
+from shared.runtime import Clock, point
+from shared.runtime.clock import rfc3339
+
+log = structlog.get_logger()
+
+
+class OvertakenError(TransientError):
+    """The declaration changed, or another process works on a newer revision: begin again."""
+
+    default_reason = "Overtaken"
+
+
+class Report:
+    """
+    The step that writes events, receipts and status.
+    """
+
+    def __init__(
+        self,
+        declarations: Declarations,
+        reporter: Reporter,
+        receipts: Receipts,
+        *,
+        secrets: SecretValues,
+        clock: Clock,
+    ) -> None:
+        self._declarations = declarations
+        self._reporter = reporter
+        self._receipts = receipts
+        self._secrets = secrets
+        self._clock = clock
+
+    def at(self, lane: Lane) -> At:
+        """
+        Return the now of a status.
+        """
+        return At(generation=lane.generation, now=rfc3339(self.now()))
+
+    def now(self) -> datetime:
+        """
+        Return the wall time.
+        """
+        return self._clock.now()
+
+    def mask(self, text: str) -> str:
+        """
+        Mask whatever came from a Secret.
+        """
+        return self._secrets.mask(text)
+
+    async def tell(
+        self,
+        lane: Lane,
+        *,
+        severity: str,
+        reason: str,
+        message: str,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """
+        Tell an event about the Kustomization, once per state that its status is in.
+        """
+        source = lane.source
+        known = {
+            "revision": source.revision if source else "",
+            "originRevision": source.origin_revision if source else "",
+        }
+        ready = Conditions.from_json(lane.status.get("conditions")).get("Ready")
+        since = f"{ready.status}@{ready.last_transition}" if ready else "new"
+        occurrence = f"{lane.generation}/{source.sequence if source else 0}/{since}/{message[:200]}"
+        await self._reporter.tell(
+            event(
+                lane.declared,
+                severity=severity,
+                reason=reason,
+                message=self.mask(message),
+                now=self.now(),
+                metadata=known | (metadata or {}),
+            ),
+            occurrence=occurrence,
+        )
+
+    async def save(self, lane: Lane) -> None:
+        """
+        Save the receipts; without them the next start verifies.
+        """
+        await self._receipts.save(lane.namespace, lane.name, encode(lane.memory.receipts))
+        point("reconciler.receipts-saved")
+
+    async def forget(self, lane: Lane) -> None:
+        """
+        Drop the receipts of a Kustomization that is gone.
+        """
+        await self._receipts.save(lane.namespace, lane.name, None)
+
+    async def write(self, lane: Lane, status: Json) -> None:
+        """
+        Write a status, if it says anything new.
+
+        Raises:
+            OvertakenError: The declaration is not the one that the status speaks about any more.
+
+        """
+        for _ in range(_TRIES):
+            patch = conditions.merge_patch(lane.status, status)
+            if patch is None:
+                return
+            try:
+                answer = await self._declarations.write_status(lane.declared, patch)
+            except SetpointError as exc:
+                if exc.reason != "Conflict":
+                    raise
+                await self._read_again(lane)
+                continue
+            lane.redeclare(answer)
+            return
+        raise OvertakenError(
+            f"the status of Kustomization {lane.namespace}/{lane.name} is written by somebody else "
+            "all the time: is a second reconciler running?"
+        )
+
+    async def _read_again(self, lane: Lane) -> None:
+        before, attempt = lane.generation, conditions.attempted_source(lane.status)
+        newest = await self._declarations.read(lane.namespace, lane.name)
+        if newest is None or newest["metadata"]["uid"] != lane.declared["metadata"]["uid"]:
+            raise OvertakenError(f"Kustomization {lane.namespace}/{lane.name} was deleted")
+        lane.redeclare(newest)
+        recorded = conditions.attempted_source(lane.status)
+        if lane.generation != before or _higher(recorded, attempt, lane):
+            raise OvertakenError(
+                f"Kustomization {lane.namespace}/{lane.name} changed while it was worked on"
+            )
+
+
+_TRIES = 5  # conflicts of one write; each is somebody else's write in between
+
+
+def _higher(recorded: SourceState | None, known: SourceState | None, lane: Lane) -> bool:
+    """
+    Say whether another process recorded a newer revision than the one that we work on.
+    """
+    if recorded is None or lane.source is None or recorded == known:
+        return False
+    return recorded.uid == lane.source.uid and recorded.sequence > lane.source.sequence

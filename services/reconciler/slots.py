@@ -1,0 +1,70 @@
+"""
+Who works next: a bounded number of slots, handed out by urgency.
+
+Reverts and requests of people come first, then lanes that a change touches, then the others;
+status-only updates come last, so that nobody waits for them.
+"""
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from enum import IntEnum
+from itertools import count
+
+
+class Urgency(IntEnum):
+    """
+    Lower goes first.
+    """
+
+    NOW = 0
+    CHANGED = 1
+    ROUTINE = 2
+    STATUS = 3
+
+
+class Slots:
+    """
+    A semaphore whose waiters are served by urgency, then in the order of their coming.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._free = number
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._order = count()
+
+    @asynccontextmanager
+    async def take(self, urgency: Urgency) -> AsyncIterator[None]:
+        """
+        Hold one slot.
+        """
+        await self._acquire(urgency)
+        try:
+            yield
+        finally:
+            self._release()
+
+    async def _acquire(self, urgency: Urgency) -> None:
+        if self._free > 0 and not self._waiting:
+            self._free -= 1
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (urgency, next(self._order), future))
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self._release()  # it was handed to us in the same moment
+            raise
+
+    def _release(self) -> None:
+        while self._waiting:
+            _, _, future = heapq.heappop(self._waiting)
+            if not future.done():
+                future.set_result(None)
+                return
+        self._free += 1
+
+    def __repr__(self) -> str:
+        return f"Slots(free={self._free}, waiting={len(self._waiting)})"

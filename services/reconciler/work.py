@@ -1,0 +1,208 @@
+"""
+The work of one lane: sleep until something concerns it, do it in a slot, sleep again.
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from services.reconciler.conclude import Conclude, Ended, health_check_keys
+from services.reconciler.core.receipt import decode
+from services.reconciler.core.schedule import next_pass, verification_period
+from services.reconciler.lane import Lane
+from services.reconciler.lanes import Lanes
+from services.reconciler.observe import Observer
+from services.reconciler.ports import Receipts
+from services.reconciler.reconcile import Reconcile
+from services.reconciler.report import Report
+from services.reconciler.revert import Mode, Revert, mode_of
+from services.reconciler.slots import Slots, Urgency
+from shared.api import Kustomization
+from shared.errors import SetpointError
+from shared.runtime import Clock
+from shared.runtime.metrics import Metrics
+
+log = structlog.get_logger()
+
+STATUS_PACE = 0.005  # seconds between two status-only writes: 200 a second
+_FIRST_SNAPSHOT = 10.0  # seconds to wait for the watches of a lane's kinds at start
+_UNEXPECTED_RETRY = 10.0  # seconds until a lane is tried again that failed by our own fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """
+    What a lane works with.
+    """
+
+    observer: Observer
+    receipts: Receipts
+    reconcile: Reconcile
+    revert: Revert
+    conclude: Conclude
+    report: Report
+
+
+class Work:
+    """
+    The task of every lane.
+    """
+
+    def __init__(
+        self, tools: Tools, lanes: Lanes, slots: Slots, *, clock: Clock, metrics: Metrics
+    ) -> None:
+        self._tools = tools
+        self._lanes = lanes
+        self._slots = slots
+        self.clock = clock
+        self._metrics = metrics
+        self._status_turn = 0.0
+
+    def forget(self, lane: Lane) -> None:
+        """
+        Drop the metrics of a lane that is gone.
+        """
+        self._metrics.forget(kind="Kustomization", namespace=lane.namespace, name=lane.name)
+
+    async def run(self, lane: Lane) -> None:
+        """
+        Serve ``lane`` until it is removed.
+        """
+        logger = log.bind(controllerKind="Kustomization", namespace=lane.namespace, name=lane.name)
+        await self._begin(lane)
+        while not lane.removed:
+            await self._sleep(lane)
+            try:
+                async with self._slots.take(lane.urgency):
+                    ended = await self._turn(lane)
+                if ended is not None and ended.later is not None and not lane.removed:
+                    await self._write_later(lane, ended)
+            except SetpointError as exc:
+                logger.info("pass not finished", error=exc.message, reason=exc.reason)
+                lane.due = self.clock.monotonic() + _UNEXPECTED_RETRY
+            except Exception:
+                # One lane's fault must not stop the others: it is said, and tried again.
+                logger.exception("pass failed unexpectedly")
+                lane.due = self.clock.monotonic() + _UNEXPECTED_RETRY
+
+    async def _begin(self, lane: Lane) -> None:
+        lane.memory.receipts = decode(await self._tools.receipts.load(lane.namespace, lane.name))
+        # What is recorded as ours is compared with what is there before the first pass.
+        kinds = {(key.group, key.kind) for key in lane.inventory}
+        try:
+            async with asyncio.timeout(_FIRST_SNAPSHOT):
+                await self._tools.observer.first(kinds)
+        except TimeoutError:
+            log.info("watches are late", namespace=lane.namespace, name=lane.name)
+
+    async def _sleep(self, lane: Lane) -> None:
+        delay = lane.next_time() - self.clock.monotonic()
+        try:
+            async with asyncio.timeout(max(delay, 0.0) if delay != float("inf") else None):
+                await lane.wake.wait()
+        except TimeoutError:
+            pass
+        lane.wake.clear()
+
+    async def _turn(self, lane: Lane) -> Ended | None:
+        if lane.removed:
+            return None
+        now = self.clock.monotonic()
+        if lane.due is not None and lane.due <= now:
+            return await self._pass(lane)
+        if lane.suspended or lane.deleting or not lane.settled:
+            return None
+        if lane.drifted:
+            await self._heal(lane)
+        if lane.health_moved.is_set() or (lane.look_at is not None and lane.look_at <= now):
+            lane.health_moved.clear()
+            lane.look_at = None
+            declared = Kustomization.read(lane.declared)
+            ended = await self._tools.conclude.follow(lane, declared)
+            self._after(lane, ended)
+            return ended
+        return None
+
+    async def _pass(self, lane: Lane) -> Ended:
+        began = self.clock.monotonic()
+        # Whatever comes while the pass runs asks for another one.
+        lane.due, lane.urgency = None, Urgency.ROUTINE
+        lane.answering = lane.requested_at
+        lane.health_moved.clear()
+        if lane.settled and not lane.suspended:
+            period = verification_period(_interval(lane)).total_seconds()
+            lane.recheck(period, random.random)
+        ended = await self._tools.reconcile.run(lane)
+        seconds = self.clock.monotonic() - began
+        self._metrics.reconcile_duration.labels("Kustomization", lane.name, lane.namespace).observe(
+            seconds
+        )
+        self._schedule(lane, ended)
+        self._after(lane, ended)
+        self._follow_others(lane)
+        return ended
+
+    def _schedule(self, lane: Lane, ended: Ended) -> None:
+        if ended.delay is not None:
+            delay: float | None = ended.delay
+        else:
+            spec = Kustomization.read(lane.declared).spec
+            chosen = next_pass(
+                ended.after,
+                interval=timedelta(seconds=spec.interval_seconds),
+                retry_interval=timedelta(seconds=spec.retry_seconds),
+                random=random.random(),  # noqa: S311 - spreads passes, keeps no secret
+            )
+            delay = chosen.total_seconds() if chosen is not None else None
+        if lane.due is None and delay is not None:
+            lane.due = self.clock.monotonic() + delay
+
+    def _after(self, lane: Lane, ended: Ended | None) -> None:
+        if ended is None:
+            return
+        for other in self._lanes.dependents(lane):
+            if other.waits:
+                other.request(Urgency.CHANGED)
+
+    def _follow_others(self, lane: Lane) -> None:
+        """
+        Follow objects of others that this lane's health checks name.
+        """
+        if lane.removed or lane.deleting:
+            return
+        spec = Kustomization.read(lane.declared)
+        keys = frozenset() if spec.spec.wait else health_check_keys(spec)
+        self._tools.observer.follow(lane, frozenset(k for k in keys if k not in lane.inventory))
+
+    async def _heal(self, lane: Lane) -> None:
+        keys = [key for key in lane.drifted if key in lane.memory.desired]
+        for key in [key for key in lane.drifted if key not in lane.memory.desired]:
+            lane.drifted.pop(key)
+        if not keys or mode_of(lane) is Mode.DISABLED:
+            lane.drifted.clear()
+            return
+        if await self._tools.revert.run(lane, keys, interval=_interval(lane)):
+            await self._tools.report.save(lane)
+            await self._tools.conclude.standing(lane)
+
+    async def _write_later(self, lane: Lane, ended: Ended) -> None:
+        """
+        Write a status that nobody waits for: behind all other work, and paced.
+        """
+        if ended.later is None:
+            return
+        lane.pending = ended.later
+        async with self._slots.take(Urgency.STATUS):
+            now = self.clock.monotonic()
+            self._status_turn = max(self._status_turn + STATUS_PACE, now)
+            await self.clock.sleep(self._status_turn - now)
+            await self._tools.report.save(lane)
+            await self._tools.report.write(lane, ended.later)
+        lane.pending = None
+
+
+def _interval(lane: Lane) -> timedelta:
+    return timedelta(seconds=Kustomization.read(lane.declared).spec.interval_seconds)

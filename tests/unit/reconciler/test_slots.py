@@ -1,0 +1,60 @@
+import asyncio
+
+import pytest
+
+from services.reconciler.slots import Slots, Urgency
+
+
+async def _worker(slots, urgency, name, log, go):
+    async with slots.take(urgency):
+        log.append(name)
+        await go.wait()
+
+
+async def test_the_more_urgent_waiter_goes_first_and_equals_keep_their_order():
+    slots, log, go = Slots(1), [], asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_worker(slots, Urgency.ROUTINE, "holder", log, go))
+        await asyncio.sleep(0)
+        for urgency, name in [
+            (Urgency.STATUS, "status"),
+            (Urgency.ROUTINE, "routine 1"),
+            (Urgency.ROUTINE, "routine 2"),
+            (Urgency.NOW, "now"),
+        ]:
+            group.create_task(_worker(slots, urgency, name, log, go))
+        await asyncio.sleep(0)
+        go.set()
+    assert log == ["holder", "now", "routine 1", "routine 2", "status"]
+
+
+async def test_never_more_hold_a_slot_than_there_are():
+    slots, inside, most = Slots(3), 0, 0
+
+    async def work():
+        nonlocal inside, most
+        async with slots.take(Urgency.ROUTINE):
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(work())
+    assert most == 3
+
+
+async def test_a_cancelled_waiter_does_not_take_a_slot_with_it():
+    slots, log, go = Slots(1), [], asyncio.Event()
+    holder = asyncio.create_task(_worker(slots, Urgency.NOW, "holder", log, go))
+    await asyncio.sleep(0)
+    waiter = asyncio.create_task(_worker(slots, Urgency.NOW, "cancelled", log, go))
+    await asyncio.sleep(0)
+    waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    go.set()
+    await holder
+    await asyncio.wait_for(_worker(slots, Urgency.NOW, "next", log, go), 1)
+    assert log == ["holder", "next"]

@@ -1,0 +1,88 @@
+from services.reconciler.core.sources import (
+    Source,
+    from_announcement,
+    from_object,
+    merge_announcement,
+    merge_object,
+)
+from shared.messages import RevisionAnnounced
+
+
+def known(**changes):
+    values = {
+        "kind": "GitRepository",
+        "namespace": "apps",
+        "name": "repo",
+        "uid": "u1",
+        "sequence": 5,
+        "revision": "main@sha1:" + "5" * 40,
+        "digest": "sha256:" + "5" * 64,
+    }
+    return Source(**(values | changes))
+
+
+def test_a_higher_sequence_of_the_same_object_is_newer():
+    newer = known(sequence=6, digest="sha256:" + "6" * 64)
+    assert merge_announcement(known(), newer) == newer
+    assert merge_object(known(), newer) == newer
+
+
+def test_an_older_announcement_delivered_late_changes_nothing():
+    assert merge_announcement(known(), known(sequence=4, digest="d4")) == known()
+
+
+def test_an_object_read_late_does_not_undo_a_newer_announcement():
+    assert merge_object(known(), known(sequence=4, digest="d4")) == known()
+
+
+def test_at_an_equal_sequence_the_object_decides():
+    assert merge_object(known(), known(digest="other")).digest == "other"
+    assert merge_announcement(known(), known(digest="other")) == known()
+
+
+def test_another_uid_starts_anew_but_only_the_object_may_bring_one():
+    recreated = known(uid="u2", sequence=1)
+    assert merge_object(known(), recreated) == recreated
+    assert merge_announcement(known(), recreated) == known()
+    assert merge_announcement(None, recreated) is None
+
+
+def test_the_index_of_the_same_artifact_is_kept():
+    announced = known(index_digest="sha256:" + "a" * 64)
+    assert merge_object(announced, known()).index_digest == announced.index_digest
+    assert merge_announcement(known(), announced).index_digest == announced.index_digest
+
+
+def test_an_object_without_artifact_says_why():
+    obj = {
+        "kind": "GitRepository",
+        "metadata": {"namespace": "apps", "name": "repo", "uid": "u1"},
+        "status": {"conditions": [{"type": "Ready", "status": "False", "message": "no route"}]},
+    }
+    source = from_object(obj)
+    assert (source.digest, source.sequence, source.trouble) == ("", 0, "no route")
+
+
+def test_object_and_announcement_read_alike():
+    obj = {
+        "kind": "GitRepository",
+        "metadata": {"namespace": "apps", "name": "repo", "uid": "u1"},
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "artifact": {
+                "revision": known().revision,
+                "digest": known().digest,
+                "metadata": {"setpoint.dev/sequence": "5"},
+            },
+        },
+    }
+    message = RevisionAnnounced(
+        kind="GitRepository",
+        namespace="apps",
+        name="repo",
+        uid="u1",
+        sequence=5,
+        revision=known().revision,
+        digest=known().digest,
+    )
+    assert from_object(obj) == from_announcement(message) == known()
