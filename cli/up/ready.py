@@ -20,8 +20,8 @@ LOOK = 0.2
 PATIENCE = 10.0
 REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 _OWNER = f"kustomize.toolkit.fluxcd.io/name={NAME}"
-# The two kinds whose passes answer a request with its token.
-_ANSWERING = ("GitRepository", "Kustomization")
+# The kinds whose passes answer a request with its token.
+ANSWERING = ("GitRepository", "Kustomization", "Receiver")
 
 Json = Mapping[str, Any]
 
@@ -60,17 +60,16 @@ class Readiness:
 
     async def webhook_path(self) -> str:
         """
-        Return the Receiver's path as soon as its status has it.
+        Return the Receiver's path as soon as its status has it for the token of this run.
         """
         receiver = next(one for one in self._declared if one["kind"] == "Receiver")
         while True:
             try:
                 found = await self._get(receiver)
-                path = str(((found or {}).get("status") or {}).get("webhookPath") or "")
             except SetpointError:
-                path = ""
-            if path:
-                return path
+                found = None
+            if found and not not_ready(found, self._token):
+                return str(found["status"]["webhookPath"])
             await asyncio.sleep(LOOK)
 
     async def _missing(self) -> list[str]:
@@ -85,7 +84,7 @@ class Readiness:
         found = await self._get(declared)
         if found is None:
             return f"{declared['kind']}/{declared['metadata']['name']}: it was deleted"
-        return not_ready(found, self._token if declared["kind"] in _ANSWERING else "")
+        return not_ready(found, self._token if declared["kind"] in ANSWERING else "")
 
     async def _get(self, declared: Json) -> Json | None:
         resource = await self._resource(declared)

@@ -86,7 +86,7 @@ class Service:
 
     def keep_receiver(self, port: int) -> None:
         """
-        Listen there after a restart too: whoever pokes knows this port.
+        Take the Receivers' webhooks there, after each restart: whoever pokes knows this port.
         """
         self._environment["SETPOINT_RECEIVER_ADDR"] = f"127.0.0.1:{port}"
 
@@ -129,7 +129,6 @@ def service_environment(
         "SETPOINT_NATS_PASSWORD_FILE": str(nats.password_file(name)),
         "SETPOINT_HEALTH_ADDR": "127.0.0.1:0",
         "SETPOINT_METRICS_ADDR": "127.0.0.1:0",
-        "SETPOINT_RECEIVER_ADDR": "127.0.0.1:0",
         "SETPOINT_ALLOWED_CIDRS": (
             f"{given.get('SETPOINT_ALLOWED_CIDRS', '')} {LOOPBACK_NETWORKS}".strip()
         ),

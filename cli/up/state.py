@@ -5,6 +5,7 @@ The folder `.setpoint/`: where it is, who holds it, and the files that a second 
 import fcntl
 import json
 import os
+import secrets
 import shlex
 import socket
 import time
@@ -165,6 +166,15 @@ class State:
             _replace(self.root / "foreign-cluster", cluster + "\n")
         else:
             (self.root / "foreign-cluster").unlink(missing_ok=True)
+
+    def token(self, name: str) -> str:
+        """
+        Return a secret that is made at the first call and kept with the state.
+        """
+        path = self.root / f"{name}-token"
+        if not path.exists():
+            self.write_secret(path, secrets.token_hex(24))
+        return path.read_text(encoding="ascii")
 
     def write_secret(self, path: Path, text: str) -> None:
         """

@@ -3,7 +3,6 @@ The running system: start its parts together, keep them, tell what happens, stop
 """
 
 import asyncio
-import secrets
 import sys
 import time
 from contextlib import AsyncExitStack
@@ -19,7 +18,7 @@ from cli.up.keep import keep
 from cli.up.narrate import Tone
 from cli.up.parts import Cluster, Nats, Part
 from cli.up.programs import RENDERER, ROOT
-from cli.up.ready import REQUESTED_AT, Readiness
+from cli.up.ready import ANSWERING, REQUESTED_AT, Readiness
 from cli.up.say import Say
 from cli.up.services import SERVICES, Service, service_environment
 from cli.up.state import State
@@ -137,6 +136,8 @@ class System:
                 name, self._nats.server, kubeconfig=self._kubeconfig, renderer=self._renderer
             )
             service = Service(name, self._state, environment)
+            if name == "notifier":
+                service.keep_receiver(self._state.port("receiver"))
             await service.start()
             self._services.append(service)
             self._say.line("setpoint", f"{name} started (process {service.pid})")
@@ -154,7 +155,7 @@ class System:
 
     async def _follow_example(self, kube: Kube) -> None:
         await apply_all(kube, example.definitions(ROOT / "deploy" / "crds"))
-        token = secrets.token_hex(24)
+        token = self._state.token("receiver")
         asked = datetime.now(UTC).isoformat()
         declared = example.declarations(
             git_url=self._git.url, webhook_url=self._webhook_url, token=token
@@ -171,6 +172,7 @@ class System:
         notifier = self._services[SERVICES.index("notifier")]
         port = (await notifier.addresses())["receiver"]
         notifier.keep_receiver(port)
+        self._state.keep_port("receiver", port)
         self._receiver_url = f"http://127.0.0.1:{port}{await readiness.webhook_path()}"
         self._git.set_receiver(self._receiver_url, token)
 
@@ -239,7 +241,7 @@ def _asked(declared: Json, asked: str) -> Json:
     """
     Ask for a pass, so that Ready is said about now and not about an earlier run.
     """
-    if declared["kind"] not in {"GitRepository", "Kustomization"}:
+    if declared["kind"] not in ANSWERING:
         return declared
     meta = declared["metadata"]
     return {**declared, "metadata": {**meta, "annotations": {REQUESTED_AT: asked}}}
