@@ -174,7 +174,7 @@ class Deliver:
         log.error(
             "delivery given up",
             provider=f"{order.provider_namespace}/{order.provider_name}",
-            event=order.event_id,
+            event_id=order.event_id,
             reason=reason,
         )
 

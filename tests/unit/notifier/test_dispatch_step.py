@@ -1,0 +1,109 @@
+"""An event becomes one order per Provider."""
+
+import pytest
+
+from services.notifier.core.dedupe import delivery_id
+from services.notifier.core.match import rule_of
+from shared.errors import TransientError
+from tests.unit.notifier.objects import alert, event, provider
+
+
+@pytest.fixture
+def add(world):
+    def put(*alerts, providers=None):
+        for found in alerts:
+            key = (found.metadata.namespace, found.metadata.name)
+            world.catalog.put_rule(key, rule_of(found))
+        for found in [provider()] if providers is None else providers:
+            world.catalog.put_provider((found.metadata.namespace, found.metadata.name), found)
+
+    return put
+
+
+async def test_an_event_that_nobody_wants_costs_no_request(world, add):
+    add(alert(eventSeverity="error"))
+    await world.dispatch.dispatch(event(), "e-1", "t")
+    assert world.letters.waiting == {}
+    assert world.declarations.reads == 0
+
+
+async def test_two_alerts_with_one_provider_make_one_order_by_the_first(world, add):
+    add(alert("b", summary="second"), alert("a", summary="first"))
+    await world.dispatch.dispatch(event(), "e-1", "t")
+    (order,) = world.letters.waiting.values()
+    assert order.alert_name == "a"
+    assert order.event.metadata == {"summary": "first"}
+
+
+async def test_each_provider_gets_an_order_with_its_own_id(world, add):
+    add(
+        alert("a", providerRef={"name": "x"}),
+        alert("b", providerRef={"name": "y"}),
+        providers=[provider("x", uid="p-x"), provider("y", uid="p-y")],
+    )
+    await world.dispatch.dispatch(event(), "e-1", "t")
+    assert set(world.letters.waiting) == {delivery_id("e-1", "p-x"), delivery_id("e-1", "p-y")}
+
+
+async def test_the_same_event_again_makes_no_second_order(world, add):
+    add(alert())
+    for _ in range(2):
+        await world.dispatch.dispatch(event(), "e-1", "t")
+    assert len(world.letters.waiting) == 1
+
+
+async def test_labels_are_those_of_the_object_in_the_api(world, add):
+    add(alert(eventSources=[{"kind": "Kustomization", "name": "*", "matchLabels": {"t": "red"}}]))
+    await world.dispatch.dispatch(event(), "e-1", "t")
+    assert world.letters.waiting == {}
+    world.declarations.put(
+        {
+            "kind": "Kustomization",
+            "metadata": {
+                "name": "podinfo",
+                "namespace": "apps",
+                "labels": {"t": "red"},
+                "annotations": {"event.toolkit.fluxcd.io/env": "prod"},
+            },
+        }
+    )
+    await world.dispatch.dispatch(event(), "e-2", "t")
+    (order,) = world.letters.waiting.values()
+    assert order.event.metadata == {"env": "prod"}
+
+
+async def test_an_event_whose_labels_cannot_be_read_waits(world, add):
+    add(alert(eventSources=[{"kind": "Kustomization", "name": "*", "matchLabels": {"t": "red"}}]))
+    world.declarations.trouble = TransientError("the API server is away")
+    with pytest.raises(TransientError):
+        await world.dispatch.dispatch(event(), "e-1", "t")
+
+
+async def test_an_event_that_needs_no_labels_does_not_wait_for_the_api_server(world, add):
+    add(alert())
+    world.declarations.trouble = TransientError("the API server is away")
+    await world.dispatch.dispatch(event(), "e-1", "t")
+    assert len(world.letters.waiting) == 1
+
+
+async def test_an_event_for_a_missing_provider_is_a_dead_letter(world, add):
+    add(alert(), providers=[])
+    await world.dispatch.dispatch(event(), "e-1", "t")
+    ((order, reason, attempts),) = world.letters.buried.values()
+    assert (reason, attempts) == ("the Provider does not exist", 0)
+    assert order.provider_name == "hook"
+
+
+@pytest.mark.parametrize("spec", [{"suspend": True}, {"type": "discord"}])
+async def test_a_suspended_or_unsupported_provider_takes_nothing(world, add, spec):
+    add(alert(), providers=[provider(**spec)])
+    await world.dispatch.dispatch(event(), "e-1", "t")
+    assert world.letters.waiting == {}
+    assert world.letters.buried == {}
+
+
+async def test_an_order_that_is_not_stored_leaves_the_event_where_it_is(world, add):
+    add(alert())
+    world.letters.trouble = TransientError("NATS is away")
+    with pytest.raises(TransientError):
+        await world.dispatch.dispatch(event(), "e-1", "t")
