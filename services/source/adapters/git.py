@@ -102,12 +102,8 @@ class _Visit:
             raise
 
     def _refs(self, prefix: str) -> dict[str, str]:
-        client, path = (
-            _connect(self.job) if self.job.scheme == "ssh" else (self._client, self._path)
-        )
-        found = client.get_refs(path.encode(), ref_prefix=[prefix.encode()]).refs
-        _refuse_dumb(client)
-        return _texts(found)
+        found = self._client.get_refs(self._path.encode(), ref_prefix=[prefix.encode()])
+        return _texts(found.refs)
 
     def _fetch_revision(self, revision: Revision, spool: IO[bytes]) -> None:
         """
@@ -133,7 +129,6 @@ class _Visit:
     ) -> None:
         def wants(refs: Mapping[Any, bytes | None], depth: int | None = None) -> list[ObjectID]:
             del depth
-            _refuse_dumb(self._client)
             return [ObjectID(sha.encode()) for sha in choose(_texts(refs))]
 
         def take(data: bytes) -> int:
@@ -220,19 +215,11 @@ def _tls(job: Job) -> dict[str, Any]:
     return found
 
 
-def _refuse_dumb(client: GitClient) -> None:
-    if getattr(client, "dumb", False):
-        raise TransientError(
-            "the server does not answer as a Git server with the smart HTTP protocol; check the "
-            "path of spec.url",
-            reason=FAILED,
-        )
-
-
 def _store(spool: IO[bytes], object_format: str, where: Path) -> Store:
     kind = OBJECT_FORMATS[object_format]
     store: Store
-    if spool.tell() <= _MEMORY_PACK:
+    # The library's store in memory takes every object for one with a short id.
+    if spool.tell() <= _MEMORY_PACK and object_format == "sha1":
         store = MemoryObjectStore(object_format=kind)
     else:
         (where / "objects" / "pack").mkdir(parents=True)

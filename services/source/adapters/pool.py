@@ -32,6 +32,12 @@ class HttpRefusal(Exception):  # noqa: N818 - an answer of the origin, not a fau
         self.target = target
 
 
+class NotGit(Exception):  # noqa: N818 - an answer of the origin, not a fault of ours
+    """
+    The origin does not speak the smart HTTP protocol.
+    """
+
+
 class OriginPool(urllib3.PoolManager):
     """
     Connections to one origin.
@@ -60,6 +66,7 @@ class OriginPool(urllib3.PoolManager):
                 raise HttpRefusal(302, target=origin_of(url))
             response = super().urlopen(method, url, **{**kw, "redirect": False})
             if response.status == _OK:
+                _refuse_other_than_git(response)
                 return response
             target = response.headers.get("Location")
             response.close()
@@ -67,6 +74,13 @@ class OriginPool(urllib3.PoolManager):
                 break
             url = urljoin(url, target)
         raise HttpRefusal(response.status, _seconds(response.headers.get("Retry-After")))
+
+
+def _refuse_other_than_git(response: urllib3.BaseHTTPResponse) -> None:
+    # The library would take any other answer for a directory of files and begin to read it.
+    if not response.headers.get("Content-Type", "").startswith("application/x-git-"):
+        response.close()
+        raise NotGit
 
 
 def origin_of(url: str) -> str:

@@ -14,7 +14,7 @@ from urllib3.exceptions import (
 )
 
 from services.source.adapters.job import Answer, Job
-from services.source.adapters.pool import IDLE_TIMEOUT, HttpRefusal
+from services.source.adapters.pool import IDLE_TIMEOUT, HttpRefusal, NotGit
 from services.source.core.reference import FAILED
 from shared.errors import MalformedError, SetpointError
 
@@ -98,12 +98,19 @@ def _connection(cause: BaseException) -> str:
             verify = re.search(r"certificate verify failed: ([^(\]]+)", text)
             why = verify[1].strip() if verify else text
             found = f"TLS: {why}; put the issuer's certificate as ca.crt into the Secret"
+        case NotGit():
+            found = (
+                "does not answer as a Git server with the smart HTTP protocol; check the path in "
+                "spec.url"
+            )
         case ReadTimeoutError():
             found = f"sent nothing for {IDLE_TIMEOUT:.0f} s; the next try may work"
+        case NewConnectionError():
+            found = f"cannot be reached: {str(cause).rpartition(': ')[2].lower()}; {_UNREACHABLE}"
         case ConnectTimeoutError() | TimeoutError():
             found = f"does not answer; {_UNREACHABLE}"
-        case NewConnectionError() | OSError():
-            why = getattr(cause, "strerror", None) or str(cause).rpartition(": ")[2]
+        case OSError():
+            why = cause.strerror or str(cause)
             found = f"cannot be reached: {why.lower()}; {_UNREACHABLE}"
         case MemoryError():
             found = "the repository is too large for the memory of a fetch; make it smaller"
