@@ -65,6 +65,8 @@ class Lane:
         self.look_at: float | None = None  # when health has to be looked at again
         self.answering = ""  # the request that the last pass answers
         self.pending: Json | None = None
+        self.working = False
+        self.waiting = False  # for a dependency that is about to be ready; nothing is said yet
         self.removed = False
         self._in_flight: dict[ObjectKey, Json | Gone | None] = {}
         self._monotonic = clock.monotonic
@@ -136,6 +138,13 @@ class Lane:
         """
         ready = Conditions.from_json(self.status.get("conditions")).get("Ready")
         return ready is not None and ready.reason == "DependencyNotReady"
+
+    @property
+    def about_to_work(self) -> bool:
+        """
+        Say whether a pass is under way or asked for.
+        """
+        return self.working or self.due == 0.0
 
     @property
     def suspended(self) -> bool:

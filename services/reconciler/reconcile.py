@@ -35,6 +35,7 @@ from shared.model import ObjectKey
 from shared.runtime import Clock, point
 
 ALLOW_EMPTY = "setpoint.dev/allow-empty"
+SOON = 5.0  # seconds that a dependency which works just now may take before people hear of it
 LONG_PASS = 200  # applies; more take over a second, and people should see that work is under way
 
 
@@ -89,14 +90,20 @@ class Reconcile:
                 point("reconciler.finalizer-set")
             if lane.suspended:
                 return await self._steps.halt.suspended(lane)
-            obstacle = self._obstacle(declared)
-            if obstacle is not None:
-                return await self._steps.halt.stopped(lane, obstacle)
-            return await self._pass(lane, declared, began)
+            return await self._begun(lane, declared, began)
         except OvertakenError:
             return Ended(after=After.FAILURE, delay=0.0)
         except SetpointError as exc:
             return await self._steps.halt.broken(lane, exc)
+
+    async def _begun(self, lane: Lane, declared: Kustomization, began: float) -> Ended:
+        obstacle = self._obstacle(declared)
+        lane.waiting = obstacle is not None and self._comes_soon(obstacle)
+        if lane.waiting:
+            return Ended(after=After.DEPENDENCY, delay=SOON)
+        if obstacle is not None:
+            return await self._steps.halt.stopped(lane, obstacle)
+        return await self._pass(lane, declared, began)
 
     async def _pass(self, lane: Lane, declared: Kustomization, began: float) -> Ended:
         source = self._lanes.source_of(declared)
@@ -243,6 +250,14 @@ class Reconcile:
         if found is not None or source is None:
             return found
         return obstacles.dependencies(declared, source, self._lanes.kustomization)
+
+    def _comes_soon(self, obstacle: Obstacle) -> bool:
+        """
+        Say whether it is a dependency that works just now: nobody has to hear of that.
+        """
+        key = obstacle.dependency
+        other = self._lanes.get(key.namespace, key.name) if key else None
+        return other is not None and other.about_to_work
 
     async def _end(self, lane: Lane, declared: Kustomization) -> Ended:
         status = await self._steps.finalize.run(lane, declared)

@@ -135,13 +135,18 @@ class Work:
         if lane.settled and not lane.suspended:
             period = verification_period(_interval(lane)).total_seconds()
             lane.recheck(period, random.random)
-        ended = await self._tools.reconcile.run(lane)
+        lane.working = True
+        try:
+            ended = await self._tools.reconcile.run(lane)
+        finally:
+            lane.working = False
         seconds = self.clock.monotonic() - began
         self._metrics.reconcile_duration.labels("Kustomization", lane.name, lane.namespace).observe(
             seconds
         )
         self._schedule(lane, ended)
-        self._after(lane, ended)
+        if ended.later is None:
+            self._after(lane, ended)
         self._follow_others(lane)
         return ended
 
@@ -164,7 +169,7 @@ class Work:
         if ended is None:
             return
         for other in self._lanes.dependents(lane):
-            if other.waits:
+            if other.waiting or other.waits:
                 other.request(Urgency.CHANGED)
 
     def _follow_others(self, lane: Lane) -> None:
@@ -195,6 +200,7 @@ class Work:
         if ended.later is None:
             return
         lane.pending = ended.later
+        self._after(lane, ended)  # who depends on it reads the memory, and need not wait
         async with self._slots.take(Urgency.STATUS):
             now = self.clock.monotonic()
             self._status_turn = max(self._status_turn + STATUS_PACE, now)

@@ -117,7 +117,8 @@ _OWN: Mapping[str, list[str]] = {
         *_read(streams.ARTIFACTS, streams.REVISIONS, streams.RECEIPTS),
         *_purge(streams.RECEIPTS),
         *_consume(streams.COMMANDS, "reconciler"),
-        *_consume(streams.REVISIONS, "reconciler"),
+        # A position of its own for each process: nothing depends on what was acknowledged before.
+        *_consume(streams.REVISIONS, "*"),
     ],
     "notifier": [
         # After a wipe it repeats the state of objects of every kind.

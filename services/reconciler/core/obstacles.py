@@ -11,6 +11,7 @@ from services.reconciler.core.dependencies import Source as UsedSource
 from services.reconciler.core.schedule import After
 from services.reconciler.core.sources import Source
 from shared.api import Kustomization
+from shared.model import ObjectKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Obstacle:
     severity: str = "error"
     told: str = ""
     observed: bool = True
+    dependency: ObjectKey | None = None
 
 
 def declaration(declared: Kustomization, *, no_cross_namespace_refs: bool) -> Obstacle | None:
@@ -99,6 +101,7 @@ def dependencies(declared: Kustomization, found: Source, find: Find) -> Obstacle
         after=After.DEPENDENCY,
         severity="info",
         told=WAITING_MESSAGE,
+        dependency=unmet.key,
     )
 
 
