@@ -21,9 +21,9 @@ from services.reconciler.core.drift import (
 )
 from services.reconciler.core.health import Health, Status, compute
 from services.reconciler.core.inventory import Inventory
-from services.reconciler.core.manifest import Owner
 from services.reconciler.core.observation import Observed, observe
 from services.reconciler.core.options import DEFAULT
+from services.reconciler.core.owner import Owner
 from services.reconciler.core.rollout import Rollout
 from services.reconciler.core.sources import Source
 from services.reconciler.memory import Memory

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from services.reconciler.core.manifest import OWNER_NAME
+from services.reconciler.core.owner import OWNER_NAME
 from services.reconciler.ports import Alive, Kind, Notice, Seen, Silent, Snapshot
 from shared.kube import Kube
 from shared.kube.watch import Bookmark, Changed, Gone, Listed, Stale

@@ -14,11 +14,10 @@ import orjson
 
 from services.reconciler.core.normalise import normalise
 from services.reconciler.core.options import PREFIX, ObjectOptions, options_of
+from services.reconciler.core.owner import Owner
 from shared.model import Digest, ObjectKey
 
 MANAGER = "setpoint"  # the field manager of managed objects, for ever
-OWNER_NAME = f"{PREFIX}name"
-OWNER_NAMESPACE = f"{PREFIX}namespace"
 
 # Set by the server: sending them back would make us their owner or be refused.
 _SERVER_FIELDS = (
@@ -73,32 +72,6 @@ class Prepared:
 
     desired: tuple[Desired, ...]
     refused: tuple[Refusal, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """
-    The Kustomization that the objects belong to.
-    """
-
-    name: str
-    namespace: str
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """
-        Return the labels by which owned objects are known.
-        """
-        return {OWNER_NAME: self.name, OWNER_NAMESPACE: self.namespace}
-
-    def owns(self, labels: Mapping[str, Any] | None) -> bool:
-        """
-        Say whether these labels name this owner.
-        """
-        return all((labels or {}).get(name) == value for name, value in self.labels.items())
-
-    def __str__(self) -> str:
-        return f"Kustomization/{self.namespace}/{self.name}"
 
 
 def key_of(obj: Mapping[str, Any]) -> ObjectKey:

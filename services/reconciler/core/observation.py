@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from services.reconciler.core.health import Status, compute
-from services.reconciler.core.manifest import Owner
 from services.reconciler.core.options import DEFAULT, ObjectOptions, options_of
+from services.reconciler.core.owner import Owner
 from services.reconciler.core.pause import PAUSED_UNTIL
 from services.reconciler.core.receipt import token_of
 

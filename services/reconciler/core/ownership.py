@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.reconciler.core.fields import subtract
-from services.reconciler.core.manifest import MANAGER, Owner
+from services.reconciler.core.manifest import MANAGER
 from services.reconciler.core.options import PREFIX
+from services.reconciler.core.owner import Owner
 from shared.model import ObjectKey
 
 _HELM_PREFIX = "helm.toolkit.fluxcd.io/"

@@ -7,8 +7,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from services.reconciler.core.manifest import Owner
 from services.reconciler.core.options import options_of
+from services.reconciler.core.owner import Owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

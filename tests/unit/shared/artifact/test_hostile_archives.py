@@ -221,6 +221,7 @@ def test_a_bomb_is_stopped_before_it_takes_time_or_memory() -> None:
         archive(pax(b"99 path=a\n"), entry("x")),
         archive(pax(b"0 path=a\n"), entry("x")),
     ],
+    ids=range(10),  # the bytes hold the time, and names must be the same for all workers
 )
 def test_what_is_damaged_is_malformed(data) -> None:
     with pytest.raises(MalformedError):
