@@ -19,10 +19,14 @@ Interest = tuple[object, ...]
 class Lane:
     """
     The newest version of one declared source, and when to look at it.
+
+    A pass works on the version with which it began and its own writes of it: ``working``. What the
+    watch shows meanwhile makes those writes conflict, and is what the next pass works on.
     """
 
     def __init__(self, obj: Json, clock: Clock) -> None:
         self.obj = obj
+        self.working = obj
         self.failures = 0
         self.begun_generation = -1  # of the last pass that said so in the status
         self.announced: object = None  # the artifact that the bus has heard of
@@ -45,6 +49,15 @@ class Lane:
         if interest(obj) != self._settled or lost:
             self.poke()
 
+    def wrote(self, obj: Json) -> None:
+        """
+        Take what a write of the running pass returned.
+        """
+        self.working = obj
+        self._settled = interest(obj)
+        if version(obj) > version(self.obj):
+            self.obj = obj
+
     def poke(self) -> None:
         """
         Look now, or as soon as the running pass ends.
@@ -66,6 +79,7 @@ class Lane:
             await self._pause()
         self._woken.clear()
         self._running = True
+        self.working = self.obj
         self._settled = interest(self.obj)
 
     def _is_due(self) -> bool:

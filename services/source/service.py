@@ -193,16 +193,16 @@ class SourceService:
         """
         Take one look and return the seconds until the next; None waits for a change.
         """
-        repo = GitRepository.read(lane.obj)
+        repo = GitRepository.read(lane.working)
         if repo.metadata.deletion_timestamp:
             # The artifact goes when nobody has referred to it for a while.
-            await self._declarations.set_finalizer(lane.obj, present=False)
+            lane.wrote(await self._declarations.set_finalizer(lane.working, present=False))
             return None
         if FINALIZER not in repo.metadata.finalizers:
-            lane.obj = await self._declarations.set_finalizer(lane.obj, present=True)
-            repo = GitRepository.read(lane.obj)
+            lane.wrote(await self._declarations.set_finalizer(lane.working, present=True))
+            repo = GitRepository.read(lane.working)
         if repo.spec.suspend:
-            lane.obj = await self._steps.publish.suspended(lane.obj)
+            lane.wrote(await self._steps.publish.suspended(lane.working))
             return await self._announce(lane, None, bound)
         await self._begin(lane, repo)
         delay = await self._look(lane, bound)
@@ -212,25 +212,25 @@ class SourceService:
         generation = repo.metadata.generation
         renewed = generation not in (repo.status.observed_generation, lane.begun_generation)
         if renewed or repo.requested_at != repo.status.last_handled_reconcile_at:
-            lane.obj = await self._steps.publish.begin(lane.obj)
+            lane.wrote(await self._steps.publish.begin(lane.working))
         lane.begun_generation = generation
 
     async def _look(self, lane: Lane, bound: logs.Logger) -> float | None:
-        repo = GitRepository.read(lane.obj)
+        obj, publish = lane.working, self._steps.publish
+        repo = GitRepository.read(obj)
         deep, lane.deep = lane.deep, False
-        publish = self._steps.publish
         match await self._find(repo, deep=deep):
             case Unchanged():
-                lane.obj = await publish.unchanged(lane.obj)
+                lane.wrote(await publish.unchanged(obj))
             case Checkout() as found:
-                lane.obj = await publish.stored(lane.obj, found)
+                lane.wrote(await publish.stored(obj, found))
                 bound.info("artifact stored", revision=str(found.revision), files=found.files)
             case Refused(error):
-                lane.obj = await publish.stalled(lane.obj, error)
+                lane.wrote(await publish.stalled(obj, error))
                 bound.error("stalled", reason=error.reason, error=error.message)
                 return None
             case Failure(error=error) as failure:
-                lane.obj = await publish.failed(lane.obj, failure)
+                lane.wrote(await publish.failed(obj, failure))
                 lane.failures += 1
                 bound.error("look failed", reason=error.reason, error=error.message)
                 return self._backoff.delay(lane.failures, random.random(), error.retry_after)  # noqa: S311 - spreads load
@@ -260,11 +260,11 @@ class SourceService:
         return found
 
     async def _announce(self, lane: Lane, delay: float | None, bound: logs.Logger) -> float | None:
-        artifact = current(GitRepository.read(lane.obj))
+        artifact = current(GitRepository.read(lane.working))
         if artifact == lane.announced:
             return delay
         try:
-            await self._steps.publish.announce(lane.obj)
+            await self._steps.publish.announce(lane.working)
         except SetpointError as exc:
             # Readers find the artifact in the status; the bus hears of it when it is back.
             bound.info("not announced", reason=exc.reason, error=exc.message)
