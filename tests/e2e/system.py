@@ -34,15 +34,15 @@ class System:
         self.said = home / "said"
         given = {name: text for name, text in os.environ.items() if name != "KUBECONFIG"}
         self.environment = given | {"SETPOINT_HOME": str(home)} | environment
-        self._out = self.said.open("ab")
-        self.process = subprocess.Popen(
-            [SETPOINT, "up"],
-            cwd=home,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._out,
-            stderr=subprocess.STDOUT,
-        )
+        with self.said.open("ab") as out:
+            self.process = subprocess.Popen(
+                [SETPOINT, "up"],
+                cwd=home,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
         self.work = home / "work"
 
     def wait_ready(self) -> None:
@@ -150,9 +150,7 @@ class System:
         Send a signal and return the exit code.
         """
         self.process.send_signal(number)
-        code = self.process.wait(timeout=STOPPED_WITHIN)
-        self._out.close()
-        return code
+        return self.process.wait(timeout=STOPPED_WITHIN)
 
     def setpoint(self, *words: str) -> subprocess.CompletedProcess[str]:
         """
