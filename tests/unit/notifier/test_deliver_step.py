@@ -153,7 +153,7 @@ async def test_a_missing_token_is_waited_for(world, due):
     world.declarations.secrets["apps", "token"] = {"token": b"sesame"}
     await world.pass_time(3)
     assert task.done()
-    assert "x-signature" in world.channel.sent[0].headers
+    assert "X-Signature" in world.channel.sent[0].headers
 
 
 async def test_a_dead_letter_is_stored_as_soon_as_the_bus_is_back(world, due):

@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from services.notifier.core.format.headers import overridden
 from services.notifier.core.target import Target
 from services.notifier.core.wire import Request
 from shared.messages import DeliveryOrder, Event
@@ -19,7 +20,7 @@ def request(target: Target, order: DeliveryOrder, delivery_id: str, now: datetim
     """
     Build the request; the Secret's headers go before ours.
     """
-    headers = common_headers(order, delivery_id, now) | _canonical(target)
+    headers = overridden(common_headers(order, delivery_id, now), target.headers)
     return Request(
         url=target.address, headers=headers, body=body_of(order.event), timeout=target.timeout
     )
@@ -32,9 +33,9 @@ def common_headers(order: DeliveryOrder, delivery_id: str, now: datetime) -> dic
     ``webhook-id`` is the same in all attempts: receivers drop what they have seen by it.
     """
     return {
-        "content-type": "application/json",
+        "Content-Type": "application/json",
         COMPONENT_HEADER: _NOT_A_NAME.sub("", order.event.reporting_controller),
-        "user-agent": "setpoint-notifier",
+        "User-Agent": "setpoint-notifier",
         "webhook-id": delivery_id,
         "webhook-timestamp": str(int(now.timestamp())),
     }
@@ -52,7 +53,3 @@ def body_of(event: Event) -> bytes:
     if not data["reportingInstance"]:
         del data["reportingInstance"]
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
-
-
-def _canonical(target: Target) -> dict[str, str]:
-    return {name.lower(): value for name, value in target.headers.items()}

@@ -9,11 +9,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.notifier.core.format import generic
+from services.notifier.core.format.headers import overridden
 from services.notifier.core.target import Target
 from services.notifier.core.wire import Request
 from shared.messages import DeliveryOrder
 
-SIGNATURE_HEADER = "x-signature"
+SIGNATURE_HEADER = "X-Signature"
 
 
 def request(target: Target, order: DeliveryOrder, delivery_id: str, now: datetime) -> Request:
@@ -33,4 +34,4 @@ def request(target: Target, order: DeliveryOrder, delivery_id: str, now: datetim
         "webhook-timestamp": moment,
         "webhook-signature": f"v1,{stamped}",
     }
-    return replace(plain, headers={**plain.headers, **ours})
+    return replace(plain, headers=overridden(plain.headers, ours))

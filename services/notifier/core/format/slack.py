@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from services.notifier.core.format.headers import overridden
 from services.notifier.core.target import Target
 from services.notifier.core.wire import Accepted, Later, Refused, Reply, Request, Skipped, Verdict
 from shared.messages import DeliveryOrder, Event
@@ -33,10 +34,11 @@ def request(
     event = order.event
     if event.metadata.get(_COMMIT_STATUS) == "update":
         return Skipped("commit status updates are not sent to chats")
-    headers = {"content-type": "application/json", "user-agent": "setpoint-notifier"}
-    headers |= {name.lower(): value for name, value in target.headers.items()}
+    headers = {"Content-Type": "application/json", "User-Agent": "setpoint-notifier"}
+    headers = overridden(headers, target.headers)
     if target.token:
-        headers["authorization"] = "Bearer " + target.token.decode(errors="replace")
+        bearer = "Bearer " + target.token.decode(errors="replace")
+        headers = overridden(headers, {"Authorization": bearer})
     body = json.dumps(_payload(target, event), ensure_ascii=False, separators=(",", ":"))
     return Request(
         url=target.address,
