@@ -2,4 +2,9 @@
 Fixtures of all tests. Each file in tests/fixtures holds those of one area and is named here.
 """
 
-pytest_plugins = ["tests.fixtures.cluster", "tests.fixtures.nats", "tests.fixtures.source"]
+pytest_plugins = [
+    "tests.fixtures.cluster",
+    "tests.fixtures.nats",
+    "tests.fixtures.source",
+    "tests.fixtures.reconciler",
+]

@@ -180,7 +180,7 @@ class Reconcile:
             actions=done.actions,
             refused=plan.refused,
             prune_failed=failures,
-            total=len(lane.memory.desired) + len(plan.refused),
+            total=len(lane.memory.desired.keys() | {one.key for one in plan.refused}),
             anew=anew or changed,
         )
 

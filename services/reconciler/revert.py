@@ -142,7 +142,7 @@ class Revert:
     ) -> None:
         now = self._clock.now()
         version = live["metadata"]["resourceVersion"] if live else ""
-        token = f"{version}/{token_of(live)}" if live else "gone"
+        token = _state(live)
         if self._paused(lane, wanted, live):
             await self._stand(lane, report, DriftAction.PAUSED, token)
             return
@@ -261,3 +261,13 @@ def _content(obj: Json) -> Json:
         if name not in {"managedFields", "resourceVersion", "generation"}
     }
     return {**obj, "metadata": meta}
+
+
+def _state(live: Json | None) -> str:
+    """
+    Return what tells one state of drift from the next; writes to the status make no other one.
+    """
+    if live is None:
+        return "gone"
+    meta = live["metadata"]
+    return f"{meta['uid']}/{token_of(live)}/{meta.get('generation') or meta['resourceVersion']}"
