@@ -6,7 +6,7 @@ SETUP := .venv/.setup-done
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup programs fmt check test unit integration e2e manifests verify install up down logs
+.PHONY: help setup programs fmt check test unit integration e2e manifests verify install up down logs bench
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -65,3 +65,6 @@ down: setup ## stop it and remove its state
 
 logs: ## what the services of `make up` say
 	@tail -n 50 -F .setpoint/logs/*.log
+
+bench: setup programs ## how fast it is: push to cluster, drift to healed, requests of a quiet pass
+	@$(BIN)/python -m benchmarks.latency

@@ -115,9 +115,10 @@ class Cluster:
 
     name = "cluster"
 
-    def __init__(self, state: State, report: Callable[[str], None]) -> None:
+    def __init__(self, state: State, report: Callable[[str], None], *, audit: bool = False) -> None:
         self._state = state
         self._report = report
+        self._audit_log = state.logs / "audit.log" if audit else None
         self._cluster: DevCluster | None = None
         self._port = state.port("cluster")
 
@@ -149,6 +150,7 @@ class Cluster:
             self._state.data("cluster"),
             logs=self._state.logs / "cluster",
             kubeconfig=self._state.kubeconfig,
+            audit_log=self._audit_log,
             report=self._report,
             port=self._port,
         )

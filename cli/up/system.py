@@ -3,6 +3,7 @@ The running system: start its parts together, keep them, tell what happens, stop
 """
 
 import asyncio
+import os
 import sys
 import time
 from contextlib import AsyncExitStack
@@ -30,6 +31,8 @@ from shared.bus.users import ADMIN
 from shared.kube import Kube
 
 Json = dict[str, Any]
+# Asks for logs/audit.log, by which benchmarks count who asked the API server for what.
+AUDIT = "SETPOINT_UP_AUDIT"
 
 
 class System:
@@ -42,7 +45,8 @@ class System:
         self._target = target
         self._say = say
         self._nats = Nats(state, say.voice("nats"))
-        self._cluster = None if target else Cluster(state, say.voice("cluster"))
+        audit = os.environ.get(AUDIT, "").strip().lower() == "yes"
+        self._cluster = None if target else Cluster(state, say.voice("cluster"), audit=audit)
         self._git = GitServer()
         self._page: WebhookPage | None = None
         self._services: list[Service] = []
