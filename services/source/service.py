@@ -30,7 +30,6 @@ Measure = Callable[[Key, float | None], None]
 
 _ARCHIVE_FAILED = "ArchiveOperationFailed"  # the tree came, but no artifact can be made of it
 _CONFLICTS = 3  # times that a pass begins anew at once because its object changed meanwhile
-_ANNOUNCE_AGAIN = 5.0  # seconds, while the bus is away; its return wakes the lanes too
 log = logs.get()
 
 
@@ -127,7 +126,7 @@ class SourceService:
         for lane in self._lanes.values():
             if wiped:
                 lane.announced = None
-            if wiped or lane.failures:
+            if wiped or lane.failures or lane.unannounced:
                 lane.poke()
 
     def _take(self, notice: Notice, group: asyncio.TaskGroup) -> None:
@@ -267,9 +266,11 @@ class SourceService:
             await self._steps.publish.announce(lane.working)
         except SetpointError as exc:
             # Readers find the artifact in the status; the bus hears of it when it is back.
+            lane.unannounced += 1
             bound.info("not announced", reason=exc.reason, error=exc.message)
-            return _ANNOUNCE_AGAIN if delay is None else min(delay, _ANNOUNCE_AGAIN)
-        lane.announced = artifact
+            again = self._backoff.delay(lane.unannounced, random.random())  # noqa: S311 - spreads load
+            return again if delay is None else min(delay, again)
+        lane.announced, lane.unannounced = artifact, 0
         return delay
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -142,3 +143,23 @@ async def test_a_worker_that_dies_is_replaced(origin, workers, repo, server, ask
     for worker in list(workers._all):
         await worker.kill()
     assert isinstance(await origin.look(ask(server.url())), Checkout)
+
+
+async def test_a_worker_shows_no_credentials_to_other_programs(workers, ask, tmp_path):
+    origin = GitOrigin(workers, AddressPolicy(["127.0.0.0/8"]))
+    reached = asyncio.Event()
+
+    async def wait(_reader, _writer):
+        reached.set()
+        await asyncio.Event().wait()
+
+    async with hostile(wait) as url:
+        secret = Credentials(username="ada", password="hunter2")
+        look = asyncio.create_task(origin.look(ask(url, timeout=5, credentials=secret)))
+        await reached.wait()
+        for worker in workers._all:
+            process = Path(f"/proc/{worker.process.pid}")
+            assert b"hunter2" not in (process / "cmdline").read_bytes()
+            assert b"hunter2" not in (process / "environ").read_bytes()
+        look.cancel()
+        await asyncio.gather(look, return_exceptions=True)

@@ -1,0 +1,62 @@
+"""The port ArtifactStore: what the service relies on, of the fake and of the real one."""
+
+import pytest
+
+from services.source.adapters.store import BusStore
+from shared.bus.streams import DECLARED_BY
+from shared.model import Digest
+from tests.fakes.source.ports import FakeStore, checkout
+
+ONE, TWO = checkout({"a": "1"}, "a" * 40), checkout({"a": "2"}, "b" * 40)
+
+
+@pytest.fixture
+def fake():
+    return FakeStore()
+
+
+@pytest.fixture
+async def real(connect_bus, tmp_path):
+    bus = await connect_bus("source")
+    await bus.declare(*DECLARED_BY["source"])
+    return BusStore(bus.objects, tmp_path / "artifacts")
+
+
+@pytest.fixture(params=["fake", "real"])
+def store(request):
+    return request.getfixturevalue(request.param)
+
+
+async def test_what_was_put_is_there_with_its_index(store):
+    assert not await store.ensure(ONE.digest)
+    await store.put(ONE)
+    await store.put(ONE)
+    assert await store.ensure(ONE.digest)
+    assert sorted(await store.names()) == [str(ONE.digest), f"{ONE.digest}.index"]
+
+
+async def test_what_the_store_lost_comes_back_from_disk(store):
+    await store.put(ONE)
+    await store.remove(ONE.digest)
+    assert await store.names() == []
+    assert await store.ensure(ONE.digest)
+    assert len(await store.names()) == 2
+
+
+async def test_a_deep_look_finds_what_is_whole_whole(store):
+    await store.put(ONE)
+    assert await store.ensure(ONE.digest, deep=True)
+
+
+async def test_the_disk_forgets_what_is_not_in_use(store):
+    await store.put(ONE)
+    await store.put(TWO)
+    await store.keep(frozenset({TWO.digest}))
+    await store.remove(ONE.digest)
+    await store.remove(TWO.digest)
+    assert not await store.ensure(ONE.digest)
+    assert await store.ensure(TWO.digest)
+
+
+async def test_removing_what_is_not_there_is_no_fault(store):
+    await store.remove(Digest.of(b"nothing"))
