@@ -108,6 +108,7 @@ class Apply:
             response = await self._take_over(wanted, response)
             lane.memory.receipts[wanted.key] = receipt_from_response(wanted.digest, response)
             lane.memory.refused.pop(wanted.key, None)
+            lane.memory.standing.pop(wanted.key, None)
             if seen == response["metadata"]["resourceVersion"]:
                 return Action.UNCHANGED
             return action_of(response, before, existed=True if seen else None)

@@ -184,7 +184,6 @@ class Revert:
             )
             return
         point("reconciler.drift-healed")
-        lane.memory.standing.pop(wanted.key, None)
         state = lane.memory.fights.get(wanted.key, PEACE)
         lane.memory.fights[wanted.key] = on_reverted(state, report.manager, now=now)
         self._reporter.note(note(lane.declared, "DriftCorrected", f"{report}; healed", now=now))

@@ -1,0 +1,134 @@
+"""A reconciler that dies anywhere, or starts beside what is settled."""
+
+import signal
+
+import pytest
+
+from tests.fixtures.reconciler import config, workload
+
+POINTS = [
+    "reconciler.finalizer-set",
+    "reconciler.inventory-written",
+    "reconciler.applied",
+    "reconciler.stage-applied",
+    "reconciler.receipts-saved",
+]
+LATER_POINTS = ["reconciler.pruned", "reconciler.all-pruned"]
+
+
+def versions(rec):
+    return {
+        (kind, name): rec.live(kind, name)["metadata"]["resourceVersion"]
+        for kind, name in (("configmap", "one"), ("configmap", "two"))
+    }
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_killed_in_the_first_pass_it_converges_and_writes_no_object_twice(rec, point):
+    first = await rec.push({"a.yaml": [config("one", rec.ns), config("two", rec.ns)]})
+    rec.declare()
+    process = rec.start(SETPOINT_KILL_AT=point)
+    await rec.eventually(lambda: process.poll() == -signal.SIGKILL, f"killed at {point}")
+    there = {
+        name: found["metadata"]["resourceVersion"]
+        for name in ("one", "two")
+        if (found := rec.live("configmap", name))
+    }
+    rec.start()
+    await rec.at(first)
+    for name, version in there.items():
+        assert rec.live("configmap", name)["metadata"]["resourceVersion"] == version
+    assert len(rec.ids()) == 2
+
+
+@pytest.mark.parametrize("point", LATER_POINTS)
+async def test_killed_while_it_prunes_nothing_is_leaked(rec, point):
+    rec.start()
+    await rec.push({"a.yaml": [config("one", rec.ns), config("two", rec.ns), config("x", rec.ns)]})
+    rec.declare()
+    await rec.ready()
+    rec.kill()
+    process = rec.start(SETPOINT_KILL_AT=point)
+    second = await rec.push({"a.yaml": [config("one", rec.ns), config("two", rec.ns)]})
+    await rec.eventually(lambda: process.poll() == -signal.SIGKILL, f"killed at {point}")
+    before = versions(rec)
+    rec.start()
+    await rec.at(second)
+    assert rec.live("configmap", "x") == {}
+    assert versions(rec) == before
+    assert len(rec.ids()) == 2
+
+
+@pytest.mark.parametrize("point", ["reconciler.drift-told", "reconciler.drift-healed"])
+async def test_killed_while_it_heals_the_drift_is_told_and_healed(rec, point):
+    rec.start()
+    await rec.push({"a.yaml": [config("one", rec.ns)]})
+    rec.declare()
+    await rec.ready()
+    rec.kill()
+    process = rec.start(SETPOINT_KILL_AT=point)
+    await rec.settled()
+    rec.kubectl("patch", "configmap", "one", "--type=merge", "-p", '{"data":{"a":"9"}}')
+    await rec.eventually(lambda: process.poll() == -signal.SIGKILL, f"killed at {point}")
+    rec.start()
+    await rec.eventually(lambda: rec.live("configmap", "one")["data"] == {"a": "1"}, "healed")
+    await rec.told("DriftDetected", "data.a")
+
+
+async def test_a_start_with_receipts_and_one_after_a_wiped_bus_write_to_no_object(rec):
+    process = rec.start()
+    revision = await rec.push({"a.yaml": [config("one", rec.ns), config("two", rec.ns)]})
+    rec.declare()
+    await rec.at(revision)
+    before = versions(rec)
+    process.terminate()
+    process.wait(20)
+    assert process.returncode == 0
+    again = rec.start()
+    await rec.settled()
+    assert versions(rec) == before
+    again.kill()
+    again.wait(20)
+    await rec.bus.kv("RECEIPTS").delete(f"local.Kustomization.{rec.ns}.app")
+    rec.start()
+    await rec.settled()
+    assert versions(rec) == before
+
+
+async def test_drift_while_it_was_away_is_told_and_healed_at_the_start(rec):
+    process = rec.start()
+    await rec.push({"a.yaml": [workload("web", rec.ns)]})
+    rec.declare()
+    await rec.ready()
+    await rec.settled()
+    process.kill()
+    process.wait(20)
+    rec.kubectl("scale", "deployment/web", "--replicas=5")
+    rec.start()
+    await rec.eventually(lambda: rec.live("deployment", "web")["spec"]["replicas"] == 1, "healed")
+    await rec.told("DriftDetected", "spec.replicas")
+
+
+async def test_while_the_bus_is_away_drift_is_healed_and_told_afterwards(rec):
+    rec.start()
+    await rec.push({"a.yaml": [config("one", rec.ns)]})
+    rec.declare()
+    await rec.ready()
+    await rec.settled()
+    await rec.nats.server.kill()
+    rec.kubectl("patch", "configmap", "one", "--type=merge", "-p", '{"data":{"a":"9"}}')
+    await rec.eventually(lambda: rec.live("configmap", "one")["data"] == {"a": "1"}, "healed")
+    await rec.nats.restart()
+    await rec.told("DriftDetected", "data.a")
+
+
+async def test_an_older_revision_delivered_late_does_not_win(rec):
+    rec.start()
+    await rec.push({"a.yaml": [config("one", rec.ns, a="old")]})
+    rec.declare()
+    await rec.ready()
+    newest = await rec.push({"a.yaml": [config("one", rec.ns, a="new")]})
+    await rec.at(newest)
+    await rec.announce_again(rec.sequence - 1)
+    await rec.settled()
+    assert rec.live("configmap", "one")["data"] == {"a": "new"}
