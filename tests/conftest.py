@@ -5,6 +5,7 @@ Fixtures of all tests. Each file in tests/fixtures holds those of one area and i
 pytest_plugins = [
     "tests.fixtures.cluster",
     "tests.fixtures.nats",
+    "tests.fixtures.notifier",
     "tests.fixtures.source",
     "tests.fixtures.reconciler",
 ]

@@ -17,7 +17,6 @@ from aiohttp import web
 
 from shared.bus import Bus
 from shared.messages import Envelope, Event, InvolvedObject, subjects
-from tests.fixtures.cluster import Kubectl
 
 ROOT = Path(__file__).parents[3]
 READY = 30.0  # seconds; a start takes two, on a busy machine more
@@ -182,20 +181,6 @@ class Notifier:
 
     def logs(self) -> str:
         return "".join(process.log.read_text() for process in self.processes)
-
-
-@pytest.fixture(scope="session")
-def crds(kubeconfig, tmp_path_factory):
-    kubectl = Kubectl(kubeconfig)
-    kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "deploy/crds"))
-    names = ("alerts", "providers", "receivers")
-    for name in names:
-        kubectl(
-            "wait",
-            "--for=condition=Established",
-            f"crd/{name}.notification.toolkit.fluxcd.io",
-            "--timeout=30s",
-        )
 
 
 @pytest.fixture
