@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -67,7 +68,13 @@ def build(program: Program, *, report: Callable[[str], None], cache: Path | None
             f"{program.name} cannot be built: its sources are expected in {program.source}; run"
             " from a checkout of the repository"
         )
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UpError(
+            f"{cache} cannot be used as the cache of built programs: {error.strerror}; expected is"
+            " a directory that you may write to: mend it, or name another with XDG_CACHE_HOME"
+        ) from error
     with _lock(cache / f"{program.name}.lock", program.name, report):
         go = find_go(report=report, cache=cache)
         target = cache / f"{program.name}-{key(program, go.version)[:16]}" / program.name
@@ -104,8 +111,12 @@ def _sources(folder: Path) -> list[Path]:
 
 
 def _build(program: Program, go: Go, target: Path, report: Callable[[str], None]) -> None:
+    # Under the lock nobody else builds this program: these are of builds that were killed.
+    for left in target.parents[1].glob(f".build-{program.name}-*"):
+        shutil.rmtree(left, ignore_errors=True)
     report(f"{program.name}: building with {go.version}; the first time takes minutes")
-    with tempfile.TemporaryDirectory(dir=target.parents[1], prefix=".build-") as temporary:
+    prefix = f".build-{program.name}-"
+    with tempfile.TemporaryDirectory(dir=target.parents[1], prefix=prefix) as temporary:
         output = Path(temporary) / program.name
         command = [str(go.program), "build", "-v", "-buildvcs=false"]
         command += ["-ldflags", program.linker, "-o", str(output), "."]
@@ -158,6 +169,8 @@ def main(names: Sequence[str]) -> int:
         known = " ".join(PROGRAMS)
         sys.stderr.write(f"error: expected one or more of: {known}; got: {' '.join(names)}\n")
         return 2
+    # A stop from outside takes the way of an exception, which ends the compiler too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         for name in names:
             path = build(PROGRAMS[name], report=lambda line: _say(sys.stderr, line))

@@ -9,12 +9,16 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"setpoint.dev/tools/devcluster/node"
 )
 
 const (
@@ -221,16 +225,21 @@ func waitForDefaults(ctx context.Context, parts *children, failed <-chan string,
 }
 
 func missingDefault(ctx context.Context, client kubernetes.Interface) string {
-	core := client.CoreV1()
-	if _, err := core.ServiceAccounts(meta.NamespaceDefault).Get(ctx, "default", meta.GetOptions{}); err != nil {
+	api := client.CoreV1()
+	if _, err := api.ServiceAccounts(meta.NamespaceDefault).Get(ctx, "default", meta.GetOptions{}); err != nil {
 		return "service account default/default"
 	}
-	if _, err := core.ConfigMaps(meta.NamespaceDefault).Get(ctx, "kube-root-ca.crt", meta.GetOptions{}); err != nil {
+	if _, err := api.ConfigMaps(meta.NamespaceDefault).Get(ctx, "kube-root-ca.crt", meta.GetOptions{}); err != nil {
 		return "ConfigMap default/kube-root-ca.crt"
 	}
-	nodes, err := core.Nodes().List(ctx, meta.ListOptions{})
-	if err != nil || len(nodes.Items) == 0 || len(nodes.Items[0].Spec.Taints) > 0 {
-		return "node without taints"
+	simulated, err := api.Nodes().Get(ctx, node.Name, meta.GetOptions{})
+	if err != nil || slices.ContainsFunc(simulated.Spec.Taints, isNotReady) {
+		return "node that takes pods"
 	}
 	return ""
+}
+
+// isNotReady finds the taint of a new node; others were set by a user and are kept with the data.
+func isNotReady(taint core.Taint) bool {
+	return taint.Key == core.TaintNodeNotReady
 }

@@ -87,7 +87,7 @@ func sweep() {
 	found, _ := filepath.Glob(filepath.Join(os.TempDir(), temporaryPrefix+"*"))
 	for _, path := range found {
 		info, err := os.Stat(path)
-		if err != nil || time.Since(info.ModTime()) < youngDirectory && !exists(filepath.Join(path, lockName)) {
+		if err != nil || time.Since(info.ModTime()) < youngDirectory {
 			continue
 		}
 		file, err := os.OpenFile(filepath.Join(path, lockName), os.O_CREATE|os.O_RDWR, 0o600)

@@ -1,5 +1,6 @@
 """Building a Go program into the cache, with the real compiler and a small program."""
 
+import asyncio
 import subprocess
 import threading
 from dataclasses import replace
@@ -7,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from cli.up import programs
+from cli.up.building import build_program
 from cli.up.errors import UpError
-from cli.up.programs import Program, build, key
+from cli.up.programs import RENDERER, Program, build, key
 from cli.up.toolchain import cache_root, find_go, is_new_enough
 
 MAIN = """package main
@@ -80,6 +82,13 @@ def test_a_program_that_does_not_compile_is_named_with_the_compilers_words(progr
     assert list(cache.glob(".build-*")) == []
 
 
+def test_what_a_killed_build_left_goes_with_the_next(program, cache):
+    left = cache / ".build-hello-killed"
+    left.mkdir(parents=True)
+    build(program, report=print, cache=cache)
+    assert list(cache.glob(".build-*")) == []
+
+
 def test_a_full_disk_is_noticed_before_the_build(program, cache):
     with pytest.raises(UpError, match=r"hello cannot be built: .* GiB free; make room"):
         build(replace(program, disk=2**60), report=print, cache=cache)
@@ -136,6 +145,30 @@ def test_the_command_prints_paths_only_on_standard_output(capsys, monkeypatch, p
     printed = capsys.readouterr()
     assert printed.out.splitlines() == [str(next(cache.glob("setpoint/hello-*/hello")))]
     assert "building" in printed.err
+
+
+async def test_a_cancelled_build_ends_its_compiler_at_once(program, cache, monkeypatch):
+    # An empty cache of the compiler: the standard library takes far longer than this test.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setenv("GOCACHE", str(cache / "go"))
+    started = asyncio.Event()
+    task = asyncio.create_task(
+        build_program(RENDERER, report=lambda line: "building" in line and started.set())
+    )
+    async with asyncio.timeout(60):
+        await started.wait()
+    task.cancel()
+    async with asyncio.timeout(10):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert list((cache / "setpoint").glob("renderer-*")) == []
+
+
+async def test_a_failed_build_says_the_same_in_a_process_of_its_own(monkeypatch, tmp_path):
+    (tmp_path / "setpoint").write_text("a file where the cache should be")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(UpError, match="cannot be used as the cache"):
+        await build_program(RENDERER, report=print)
 
 
 def test_the_command_refuses_names_that_it_does_not_know(capsys):

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
 	listers "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
@@ -28,6 +29,17 @@ type balancers struct {
 
 func newBalancers(client kubernetes.Interface, lister listers.ServiceLister) *balancers {
 	return &balancers{client: client, lister: lister, addresses: newAddresses(balancerRanges...)}
+}
+
+// restore gives the services of an earlier run their addresses before a new one can take them.
+func (b *balancers) restore() error {
+	known, err := b.lister.List(labels.Everything())
+	for _, service := range known {
+		if wantsBalancer(service) && len(service.Status.LoadBalancer.Ingress) > 0 {
+			b.addresses.take(cache.MetaObjectToName(service).String(), wishedAddress(service))
+		}
+	}
+	return err
 }
 
 func (b *balancers) name() string { return "load balancer of service" }

@@ -16,6 +16,11 @@ type handler interface {
 	name() string
 }
 
+// restorer is a handler that takes up what an earlier run decided, before anything new is handled.
+type restorer interface {
+	restore() error
+}
+
 // lane is a queue of keys of one kind; a key is handled by one worker at a time.
 type lane struct {
 	cache.ResourceEventHandler

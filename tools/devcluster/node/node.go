@@ -84,6 +84,13 @@ func (n *Node) Start(ctx context.Context) error {
 	if !cache.WaitForCacheSync(ctx.Done(), n.sync...) {
 		return errors.New("the simulated node was stopped before it had listed its objects")
 	}
+	for _, lane := range n.lanes {
+		if earlier, ok := lane.handler.(restorer); ok {
+			if err := earlier.restore(); err != nil {
+				return err
+			}
+		}
+	}
 	go n.self.keepAlive(ctx)
 	for _, lane := range n.lanes {
 		lane.run(ctx)

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
 	listers "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
@@ -26,6 +27,17 @@ type pods struct {
 
 func newPods(client kubernetes.Interface, lister listers.PodLister) *pods {
 	return &pods{client: client, lister: lister, addresses: newAddresses(podRange)}
+}
+
+// restore gives the pods of an earlier run their addresses before a new pod can take one.
+func (p *pods) restore() error {
+	known, err := p.lister.List(labels.Everything())
+	for _, pod := range known {
+		if pod.Status.PodIP != "" && !pod.Spec.HostNetwork {
+			p.addresses.take(cache.MetaObjectToName(pod).String(), pod.Status.PodIP)
+		}
+	}
+	return err
 }
 
 func (p *pods) name() string { return "pod" }
