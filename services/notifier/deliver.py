@@ -16,10 +16,11 @@ import structlog
 from services.notifier.core.catalog import Catalog, Key
 from services.notifier.core.dedupe import delivery_id
 from services.notifier.core.format import request_for, verdict_on
+from services.notifier.core.obituary import given_up
 from services.notifier.core.retry import LIFETIME, Again, GiveUp, after_failure
 from services.notifier.core.target import target_of
 from services.notifier.core.wire import Accepted, Later, Refused, Skipped, Verdict
-from services.notifier.ports import Channel, Declarations, Letters, Memory
+from services.notifier.ports import Channel, Declarations, Letters, Memory, Witness
 from shared.api import Provider
 from shared.errors import SetpointError
 from shared.messages import DeliveryOrder
@@ -59,6 +60,7 @@ class Deliver:
         channel: Channel,
         letters: Letters,
         memory: Memory,
+        witness: Witness,
         clock: Clock,
     ) -> None:
         self._catalog = catalog
@@ -66,6 +68,7 @@ class Deliver:
         self._channel = channel
         self._letters = letters
         self._memory = memory
+        self._witness = witness
         self._clock = clock
         self._changed: dict[Key, asyncio.Event] = {}
         self.outlooks: asyncio.Queue[Outlook] = asyncio.Queue()
@@ -116,14 +119,17 @@ class Deliver:
                 point("notifier.sent")
                 await self._memory.remember(id_)
                 point("notifier.remembered")
+                self._witness.ended("delivered")
                 self._tell(key, "")
                 return _Done()
             case Skipped():
+                self._witness.ended("skipped")
                 return _Done()
             case Refused(reason=reason):
                 self._tell(key, reason)
                 return GiveUp(reason)
             case Later(reason=reason, after=after):
+                self._witness.ended("failed")
                 self._tell(key, reason)
                 log.info(
                     "delivery failed", provider="/".join(key), attempts=tried + 1, error=reason
@@ -171,6 +177,8 @@ class Deliver:
             else:
                 break
         point("notifier.buried")
+        self._witness.ended("buried")
+        self._witness.record(given_up(order, reason, self._clock.now()))
         log.error(
             "delivery given up",
             provider=f"{order.provider_namespace}/{order.provider_name}",

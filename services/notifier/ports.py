@@ -207,3 +207,19 @@ class ResetMark(Protocol):
         """
         Say that it was told.
         """
+
+
+class Witness(Protocol):
+    """
+    Who sees how deliveries end: metrics, and people with kubectl.
+    """
+
+    def ended(self, result: str) -> None:
+        """
+        Count an attempt: delivered, failed, skipped or buried.
+        """
+
+    def record(self, event: Event) -> None:
+        """
+        Show an event to people who look with kubectl.
+        """

@@ -15,6 +15,7 @@ from services.notifier.adapters.http import WebhookChannel
 from services.notifier.adapters.letters import BusLetters
 from services.notifier.adapters.reset import ResetFile
 from services.notifier.adapters.web import WebServer
+from services.notifier.adapters.witness import MeteredRecorder
 from services.notifier.announce import LEASE, Announce
 from services.notifier.core.catalog import Catalog
 from services.notifier.core.reset import CONTROLLER
@@ -29,6 +30,7 @@ from shared.bus import Bus, BusSettings
 from shared.bus.streams import DECLARED_BY
 from shared.errors import SetpointError, StalledError, TransientError
 from shared.kube import Kube
+from shared.kube.events import EventRecorder
 from shared.kube.flux import refuse_beside_flux
 from shared.kube.holder import Holder
 from shared.kube.lease import Lease
@@ -141,12 +143,15 @@ def _build(
     letters = BusLetters(bus, cluster=common.cluster, clock=clock)
     memory = DeliveredFile(common.data_dir / "delivered", clock)
     memory.open()
+    recorder = EventRecorder(kube)
+    runtime.supervise("kubernetes events", recorder.run())
     deliver = Deliver(
         catalog=catalog,
         declarations=declarations,
         channel=channel,
         letters=letters,
         memory=memory,
+        witness=MeteredRecorder(runtime.metrics.registry, recorder),
         clock=clock,
     )
     announce = Announce(

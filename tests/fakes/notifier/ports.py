@@ -194,3 +194,17 @@ class FakeMark:
 
     def clear(self):
         self.at = None
+
+
+class FakeWitness:
+    """What was counted and recorded."""
+
+    def __init__(self):
+        self.results = []
+        self.recorded = []
+
+    def ended(self, result):
+        self.results.append(result)
+
+    def record(self, event):
+        self.recorded.append(event)

@@ -116,7 +116,7 @@ async def test_what_may_pass_is_sent_again_with_the_same_id(
 
 @pytest.mark.parametrize("answer", [400, (302, {"Location": "http://169.254.169.254/"}), 410])
 async def test_what_is_refused_is_a_dead_letter_and_the_next_one_goes_on(
-    notifier, declare, sink, source, dead_letters, answer
+    notifier, declare, sink, source, dead_letters, namespaced, answer
 ):
     declare.provider("hook", sink.url("/hook"))
     declare.alert("all")
@@ -131,6 +131,13 @@ async def test_what_is_refused_is_a_dead_letter_and_the_next_one_goes_on(
     assert letter.attempts == 1
     assert str(answer[0] if isinstance(answer, tuple) else answer) in letter.reason
     assert received.subject == f"deadletters.local.deliveries.{source.namespace}.hook"
+
+    async def shown():
+        found = await asyncio.to_thread(namespaced.json, "get", "events")
+        return [item for item in found["items"] if item["reason"] == "NotificationDispatchFailed"]
+
+    (event,) = await eventually(shown)
+    assert event["involvedObject"]["name"] == "all"
 
 
 async def test_a_provider_that_is_dead_or_slow_delays_nobody_else(notifier, declare, sink, source):

@@ -15,6 +15,7 @@ from tests.fakes.notifier.ports import (
     FakeDeclarations,
     FakeLetters,
     FakeMemory,
+    FakeWitness,
 )
 
 
@@ -34,6 +35,7 @@ class World:
         self.channel = FakeChannel()
         self.letters = FakeLetters()
         self.memory = FakeMemory()
+        self.witness = FakeWitness()
         self.bus = FakeBus()
         self.deliver = Deliver(
             catalog=self.catalog,
@@ -41,6 +43,7 @@ class World:
             channel=self.channel,
             letters=self.letters,
             memory=self.memory,
+            witness=self.witness,
             clock=self.clock,
         )
         self.dispatch = Dispatch(self.catalog, self.declarations, self.letters, self.clock)

@@ -182,3 +182,16 @@ async def test_it_tells_how_deliveries_go(world, due):
     told = [world.deliver.outlooks.get_nowait().trouble for _ in range(2)]
     assert "500" in told[0]
     assert told[1] == ""
+
+
+async def test_every_end_is_counted_and_a_dead_letter_is_shown_to_people(world, due):
+    world.channel.answers = [Reply(status=500), Reply(status=400), Reply(status=200)]
+    world.run(world.deliver.deliver(due()))
+    await world.pass_time(3)
+    await world.deliver.deliver(due(id_="e-2"))
+    assert world.witness.results == ["failed", "buried", "delivered"]
+    (found,) = world.witness.recorded
+    assert (found.reason, found.severity) == ("NotificationDispatchFailed", "error")
+    assert (found.involved_object.kind, found.involved_object.name) == ("Alert", "alert")
+    assert "Kustomization/apps/podinfo" in found.message
+    assert "400" in found.message
