@@ -44,6 +44,10 @@ _SSH = (
     ("invalid format", _KEY_UNREADABLE),
     ("connection refused", f"connection refused; {_UNREACHABLE}"),
     ("timed out", f"no answer; {_UNREACHABLE}"),
+    (
+        "unexpectedly closed",
+        "the host closed the connection without a word; check spec.url, or the key's rights",
+    ),
     ("not appear to be a git repository", "repository not found at this path; check spec.url"),
     ("repository not found", "repository not found; check spec.url, or the key's right to see it"),
 )
