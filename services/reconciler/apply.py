@@ -19,11 +19,12 @@ from services.reconciler.core.plan import Action, action_of
 from services.reconciler.core.receipt import receipt_from_response
 from services.reconciler.lane import Lane
 from services.reconciler.ports import Cluster, Json
-from shared.errors import SetpointError, StalledError
+from shared.errors import SetpointError, StalledError, TransientError
 from shared.model import ObjectKey
 from shared.runtime import point
 
 _ESTABLISH = 10.0  # seconds for a definition to be established; it takes about 0.2
+_GONE = 30.0  # seconds for an object to go that is replaced
 _ASK_AGAIN = 0.1  # seconds until discovery is asked again for a kind just defined
 _DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
@@ -103,7 +104,7 @@ class Apply:
                 return Action.SKIPPED
             before = lane.memory.receipts.get(wanted.key)
             seen = lane.memory.versions.get(wanted.key)
-            response = await self._cluster.apply(await self._content(lane, wanted))
+            response = await self._send(lane, wanted)
             point("reconciler.applied")
             response = await self._take_over(wanted, response)
             lane.memory.receipts[wanted.key] = receipt_from_response(wanted.digest, response)
@@ -134,6 +135,40 @@ class Apply:
                 done.refused[one.key] = Refused(
                     message=exc.message, final=isinstance(exc, StalledError)
                 )
+
+    async def _send(self, lane: Lane, wanted: Desired) -> Json:
+        content = await self._content(lane, wanted)
+        try:
+            return await self._cluster.apply(content)
+        except StalledError as exc:
+            # Only where it was asked for, and only what no update can ever do: an object that is
+            # merely wrong must not be deleted for it.
+            forced = wanted.options.force or bool(lane.spec.get("force"))
+            if not (forced and exc.reason == "Invalid" and "immutable" in exc.message):
+                raise
+            return await self._replace(wanted.key, content)
+
+    async def _replace(self, key: ObjectKey, content: Json) -> Json:
+        """
+        Delete an object and make it anew.
+        """
+        live = await self._cluster.get(key)
+        if live is not None:
+            meta = live["metadata"]
+            await self._cluster.delete(
+                key, uid=meta["uid"], resource_version=meta["resourceVersion"]
+            )
+            point("reconciler.replaced-deleted")
+            try:
+                async with asyncio.timeout(_GONE):
+                    while await self._cluster.get(key) is not None:  # noqa: ASYNC110 - see below
+                        await asyncio.sleep(_ASK_AGAIN)  # kinds may be watched with a delay
+            except TimeoutError as exc:
+                raise TransientError(
+                    f"{key} was deleted to be made anew and is still there after {_GONE:.0f} s: "
+                    "does a finalizer hold it?"
+                ) from exc
+        return await self._cluster.apply(content)
 
     async def _content(self, lane: Lane, wanted: Desired) -> Json:
         shared = lane.memory.shared.get(wanted.key)

@@ -218,3 +218,34 @@ async def test_values_of_secrets_are_substituted_and_never_shown(rec):
     assert "***" in found["message"]
     shown = f"{rec.get()['status']} {rec.log} {await rec.events()}"
     assert "Sup3r_s3cret" not in shown
+
+
+async def test_an_immutable_object_is_replaced_only_where_force_asks_for_it(rec):
+    def fixed(value):
+        return {**config("one", rec.ns, a=value), "immutable": True}
+
+    rec.start()
+    await rec.push({"a.yaml": [fixed("1")]})
+    rec.declare()
+    await rec.ready()
+    uid = rec.live("configmap", "one")["metadata"]["uid"]
+    second = await rec.push({"a.yaml": [fixed("2")]})
+    await rec.ready("False", message="immutable")
+    assert rec.live("configmap", "one")["metadata"]["uid"] == uid
+    rec.declare(force=True)
+    await rec.at(second)
+    assert rec.live("configmap", "one")["data"] == {"a": "2"}
+    assert rec.live("configmap", "one")["metadata"]["uid"] != uid
+
+
+async def test_force_does_not_delete_an_object_that_is_merely_invalid(rec):
+    rec.start()
+    await rec.push({"a.yaml": [workload("web", rec.ns)]})
+    rec.declare(force=True)
+    await rec.ready()
+    uid = rec.live("deployment", "web")["metadata"]["uid"]
+    bad = workload("web", rec.ns)
+    bad["spec"]["template"]["spec"]["containers"][0]["name"] = "Not A Name"
+    await rec.push({"a.yaml": [bad]})
+    await rec.ready("False", reason="ReconciliationFailed")
+    assert rec.live("deployment", "web")["metadata"]["uid"] == uid
