@@ -37,7 +37,7 @@ class Keeper:
 
     def on_wipe(self, callback: OnWipe) -> None:
         """
-        Call with the stream's name when it is not the one that was known.
+        Call with the stream's name when it is not the one that was known, at least once.
         """
         self._callbacks.append(callback)
 
@@ -133,14 +133,17 @@ class Keeper:
         if self._marks.seen(stream, created, int(info["state"]["last_seq"])):
             log.warning("stream was wiped", stream=stream)
             # Told by our own task: whoever noticed holds a lock or has a deadline.
-            self._wiped.append(stream)
+            if stream not in self._wiped:
+                self._wiped.append(stream)
             self._look.set()
 
     async def _tell(self) -> None:
-        while self._wiped:
-            stream = self._wiped.pop(0)
-            for callback in self._callbacks:
-                try:
+        for stream in list(self._wiped):
+            try:
+                for callback in self._callbacks:
                     await callback(stream)
-                except Exception:
-                    log.exception("a wipe was not handled", stream=stream)
+            except Exception:
+                log.exception("a wipe was not handled, it is told again", stream=stream)
+                continue
+            self._wiped.remove(stream)
+            self._marks.told(stream)

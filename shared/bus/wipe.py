@@ -20,13 +20,18 @@ class Mark:
 class Watermarks:
     """
     Creation time and last sequence of each stream, in memory and in a small file.
+
+    The file learns of a wipe only when everybody was told: a crash in between finds it again.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._marks: dict[str, Mark] = {}
+        self._saved: dict[str, Mark] = {}
+        self._untold: set[str] = set()
         if path is not None and path.exists():
-            self._marks = _read(path)
+            self._saved = _read(path)
+            self._marks = dict(self._saved)
 
     def seen(self, stream: str, created: str, sequence: int) -> bool:
         """
@@ -37,10 +42,19 @@ class Watermarks:
         old = self._marks.get(stream)
         wiped = old is not None and (created != old.created or sequence < old.sequence)
         mark = Mark(created=created, sequence=sequence)
-        if mark != old:
-            self._marks[stream] = mark
-            self._save()
+        self._marks[stream] = mark
+        if not wiped and stream not in self._untold and mark != self._saved.get(stream):
+            self._save(stream)
+        if wiped:
+            self._untold.add(stream)
         return wiped
+
+    def told(self, stream: str) -> None:
+        """
+        Note that a wipe was told to everybody.
+        """
+        self._untold.discard(stream)
+        self._save(stream)
 
     def reached(self, stream: str, sequence: int) -> None:
         """
@@ -50,9 +64,10 @@ class Watermarks:
         if old is not None and sequence > old.sequence:
             self._marks[stream] = Mark(created=old.created, sequence=sequence)
 
-    def _save(self) -> None:
+    def _save(self, stream: str) -> None:
+        self._saved[stream] = self._marks[stream]
         if self._path is not None:
-            text = json.dumps({name: asdict(mark) for name, mark in self._marks.items()})
+            text = json.dumps({name: asdict(mark) for name, mark in self._saved.items()})
             replace(self._path, text.encode())
 
 

@@ -441,8 +441,12 @@ async def test_a_wiped_stream_is_declared_again_and_its_consumer_goes_on(nats_se
         await answering(bus)
         await publish(bus, "2")
         await inbox.count(2)
+
+        async def told() -> bool:
+            return "EVENTS" in wiped
+
+        await until(told)
     assert inbox.ids == ["1", "2"]
-    assert "EVENTS" in wiped
 
 
 async def test_a_deleted_consumer_is_made_again(bus) -> None:

@@ -103,6 +103,29 @@ async def test_a_wiped_server_gets_its_streams_again_and_the_wipe_is_told_once(
     assert len(wiped) == 2
 
 
+async def test_a_wipe_that_could_not_be_handled_is_told_again(
+    nats_server, bus, monkeypatch
+) -> None:
+    monkeypatch.setattr("shared.bus.keeper.LOOK_EVERY", 0.05)
+    calls: list[str] = []
+
+    async def tell(stream: str) -> None:
+        calls.append(stream)
+        if len(calls) == 1:
+            raise ZeroDivisionError
+
+    bus.on_wipe(tell)
+    await bus.declare(streams.EVENTS)
+    await nats_server.server.kill()
+    shutil.rmtree(nats_server.data_dir / "jetstream")
+    await nats_server.restart()
+
+    async def told_twice() -> bool:
+        return calls == ["EVENTS", "EVENTS"]
+
+    await until(told_twice)
+
+
 async def test_a_wipe_while_the_service_was_away_is_found_at_its_next_start(
     nats_server, connect_bus, tmp_path
 ) -> None:

@@ -73,6 +73,18 @@ def test_marks_survive_the_process_and_a_damaged_file_is_like_none(tmp_path: Pat
         assert not Watermarks(file).seen("EVENTS", "monday", 1)
 
 
+def test_a_wipe_that_was_not_told_before_a_crash_is_found_again(tmp_path: Path) -> None:
+    file = tmp_path / "streams.json"
+    Watermarks(file).seen("EVENTS", "monday", 5)
+    for _ in range(2):
+        crashing = Watermarks(file)
+        assert crashing.seen("EVENTS", "tuesday", 1)
+        assert not crashing.seen("EVENTS", "tuesday", 2)
+        assert not crashing.seen("OTHER", "monday", 1)
+    crashing.told("EVENTS")
+    assert not Watermarks(file).seen("EVENTS", "tuesday", 3)
+
+
 def test_a_message_that_ends_the_process_again_and_again_is_counted(tmp_path: Path) -> None:
     file = tmp_path / "suspects.json"
     counts = [Suspects(file).begin("m", attempts) for attempts in range(1, 8)]
