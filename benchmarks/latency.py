@@ -57,7 +57,8 @@ class Bench:
         self.home, self.env, self.kube = home, env, kube
         self.work = home / "work"
         self.configmaps: Resource
-        self.values: dict[str, str] = {}
+        # By name: the value, and the version in which it was seen.
+        self.values: dict[str, tuple[str, int]] = {}
         self.changed = asyncio.Condition()
 
     async def follow(self) -> None:
@@ -67,12 +68,17 @@ class Bench:
                 found = (event.object,) if isinstance(event, Changed) else found
                 async with self.changed:
                     for one in found:
-                        self.values[one["metadata"]["name"]] = one.get("data", {}).get("value", "")
+                        value = one.get("data", {}).get("value", "")
+                        self.values[one["metadata"]["name"]] = value, _version(one)
                     self.changed.notify_all()
 
-    async def seen(self, name: str, value: str) -> None:
+    async def seen(self, name: str, value: str, after: int = 0) -> None:
+        def is_there() -> bool:
+            found, version = self.values.get(name, ("", 0))
+            return found == value and version > after
+
         async with asyncio.timeout(WAIT_TIMEOUT), self.changed:
-            await self.changed.wait_for(lambda: self.values.get(name) == value)
+            await self.changed.wait_for(is_there)
 
     async def git(self, *words: str, cwd: Path | None = None) -> None:
         who = ["-c", "user.name=Bench", "-c", "user.email=bench@example.com"]
@@ -133,6 +139,10 @@ class Bench:
     async def _handled(self, kind: Resource, name: str) -> str:
         found = await self.kube.get(kind, "flux-system", name) or {}
         return str(found.get("status", {}).get("lastHandledReconcileAt", ""))
+
+
+def _version(obj: dict[str, Any]) -> int:
+    return int(obj["metadata"]["resourceVersion"])
 
 
 def _requests(log: Path, offset: int) -> Counter[str]:

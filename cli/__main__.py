@@ -5,6 +5,11 @@ The command line: one function per command, each in a module of `cli.commands`.
 import typer
 
 from cli.commands.down import down
+from cli.commands.drift import drift
+from cli.commands.get import get
+from cli.commands.install import install
+from cli.commands.reconcile import reconcile
+from cli.commands.suspend import resume, suspend
 from cli.commands.up import up
 
 app = typer.Typer(
@@ -18,6 +23,8 @@ app = typer.Typer(
 )
 app.command()(up)
 app.command()(down)
+for command in (install, get, reconcile, suspend, resume, drift):
+    app.command()(command)
 
 
 def main() -> None:

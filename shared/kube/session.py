@@ -20,6 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from yaml import YAMLError
+
 from shared.errors import StalledError
 from shared.kube.credentials import Credentials, Fixed, Plugin, TokenFile
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _STUBBED = ("kubernetes_asyncio", "kubernetes_asyncio.client")
+
+# What the library raises where a part of a kubeconfig is not of the expected form.
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +62,7 @@ def open_access(kubeconfig: Path | None, *, context: str | None = None) -> Acces
         if not paths and "KUBERNETES_SERVICE_HOST" in os.environ:
             return _in_cluster(library)
         return _from_kubeconfig(library, paths or str(Path.home() / ".kube/config"), context)
-    except (library.exception, OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
+    except (library.exception, YAMLError, OSError, *_UNREADABLE) as exc:
         raise StalledError(
             f"cannot read how to reach the API server: {exc};"
             " set KUBECONFIG to a kubeconfig or run in a pod with a service account",

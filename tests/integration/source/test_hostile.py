@@ -40,9 +40,8 @@ async def test_slow_looks_at_one_host_leave_workers_for_the_others(tmp_path, wor
     async with hostile(never) as url, git_http(repo.root) as good:
         hanging = [asyncio.create_task(origin.look(ask(url, timeout=1.0))) for _ in range(3)]
         await asyncio.sleep(0)
-        begin = time.monotonic()
         assert isinstance(await origin.look(ask(good.url())), Checkout)
-        assert time.monotonic() - begin < 1.9
+        assert not all(look.done() for look in hanging)
         results = await asyncio.gather(*hanging, return_exceptions=True)
     assert all(isinstance(item, TransientError) for item in results)
 
