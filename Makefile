@@ -46,7 +46,7 @@ e2e: setup ## the whole system, driven as a user would
 	$(BIN)/python -m pytest -q tests/e2e
 
 test: check programs ## every test
-	$(BIN)/python -m pytest -q tests/contract tests/integration tests/e2e
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/contract tests/integration tests/e2e
 
 manifests: setup ## write deploy/crds from the types
 	$(BIN)/python -m tools.manifests
