@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.reconciler.core.order import apply_order, blocked_by, delete_order, stages
 from services.reconciler.core.manifest import desired_of
+from services.reconciler.core.order import apply_order, blocked_by, delete_order, stages
 from tests.unit.reconciler.made import RBAC, definition, desired, key
 
 KINDS = {
