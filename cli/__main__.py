@@ -11,6 +11,7 @@ from cli.commands.install import install
 from cli.commands.reconcile import reconcile
 from cli.commands.suspend import resume, suspend
 from cli.commands.up import up
+from cli.place import connects
 
 app = typer.Typer(
     name="setpoint",
@@ -24,7 +25,7 @@ app = typer.Typer(
 app.command()(up)
 app.command()(down)
 for command in (install, get, reconcile, suspend, resume, drift):
-    app.command()(command)
+    app.command()(connects(command))
 
 
 def main() -> None:

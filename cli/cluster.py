@@ -1,18 +1,18 @@
 """
-The cluster as a person's commands need it: which one, what a kind is called, and plain failures.
+The cluster as a person's commands need it: connect, and end with plain failures.
 """
 
 import asyncio
-import os
-import shlex
+import logging
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import structlog
 import typer
 
-from shared.api import KINDS, KindInfo
-from shared.errors import SetpointError
+from cli import place
+from shared.api import KindInfo
+from shared.errors import SetpointError, TransientError
 from shared.kube import Kube, Resource
 
 MANAGER = "setpoint-cli"
@@ -24,33 +24,12 @@ T = TypeVar("T")
 
 Namespace = Annotated[str, typer.Option("-n", "--namespace", help="Namespace of the objects.")]
 Everywhere = Annotated[bool, typer.Option("-A", "--all-namespaces", help="In all namespaces.")]
-Context = Annotated[str, typer.Option("--context", help="Context of the kubeconfig.")]
 Timeout = Annotated[str, typer.Option("--timeout", help="How long to wait, such as 30s or 5m.")]
 
-# What people type, beside kinds, plurals and short names.
-_ALIASES = {
-    "alert-provider": "Provider",
-    "alert-providers": "Provider",
-    "git": "GitRepository",
-    "source": "GitRepository",
-    "sources": "GitRepository",
-}
-
-
-def kind_named(text: str) -> KindInfo:
-    """
-    Find one of our kinds by what a person calls it.
-
-    Raises:
-        typer.BadParameter: Nothing is called so.
-
-    """
-    wanted = _ALIASES.get(text.lower(), text).lower()
-    for info in KINDS:
-        if wanted in {info.kind.lower(), info.plural, info.singular, *info.short_names}:
-            return info
-    known = ", ".join(sorted(info.plural for info in KINDS))
-    raise typer.BadParameter(f"no kind is called {text!r}; there are {known}")
+# Reasons that say: not this command failed, but nobody could be asked.
+_UNREACHABLE = frozenset(
+    {"APIServerUnreachable", "Unauthorized", "KubeconfigInvalid", "BusDisconnected", "NoBus"}
+)
 
 
 def resource_of(info: KindInfo) -> Resource:
@@ -67,53 +46,85 @@ def resource_of(info: KindInfo) -> Resource:
     )
 
 
-def run(work: Callable[[Kube], Awaitable[T]], context: str = "") -> T:
+def run(work: Callable[[Kube], Awaitable[T]]) -> T:
     """
-    Connect, do the work, and end with a clear line and exit code where it fails.
+    Connect to the cluster, do the work, and end plainly where it fails.
     """
+
+    async def connected() -> T:
+        kube = await Kube.connect(place.kubeconfig(), context=place.context(), name=MANAGER)
+        try:
+            return await work(kube)
+        finally:
+            await kube.close()
+
+    return plainly(connected)
+
+
+def plainly(work: Callable[[], Awaitable[T]]) -> T:
+    """
+    Do the work; where it fails, say one clear line and end with the exit code for it.
+    """
+    # The log is for services: a person reads the one line below.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+    async def awaited() -> T:
+        try:
+            return await work()
+        except BaseExceptionGroup as group:
+            # Of tasks that end together, the first that says why in words.
+            known, _ = group.split(SetpointError)
+            if known is None:
+                raise
+            raise _first(known) from None
+
     try:
-        return asyncio.run(_connected(work, context))
+        return asyncio.run(awaited())
     except SetpointError as error:
         typer.echo(f"error: {error.message}", err=True)
-        unreachable = error.reason in {"APIServerUnreachable", "Unauthorized", "KubeconfigInvalid"}
-        raise typer.Exit(USAGE if unreachable else FAILED) from None
+        raise typer.Exit(USAGE if error.reason in _UNREACHABLE else FAILED) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 
 
-async def _connected(work: Callable[[Kube], Awaitable[T]], context: str) -> T:
-    kube = await Kube.connect(_kubeconfig(), context=context or None, name=MANAGER)
-    try:
-        return await work(kube)
-    finally:
-        await kube.close()
+def _first(group: BaseExceptionGroup[SetpointError]) -> SetpointError:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
-def _kubeconfig() -> Path | None:
+async def existing(kube: Kube, info: KindInfo, namespace: str, name: str) -> Json:
     """
-    Return the kubeconfig: environment, else `.setpoint/env` here or in a parent, else the default.
+    Read one of our objects.
+
+    Raises:
+        TransientError: It is not there.
+
     """
-    if os.environ.get("KUBECONFIG"):
-        return None
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        env = folder / ".setpoint" / "env"
-        if env.is_file():
-            for word in shlex.split(env.read_text(encoding="utf-8")):
-                name, _, value = word.partition("=")
-                if name == "KUBECONFIG":
-                    return Path(value)
-    usual = Path.home() / ".kube" / "config"
-    return usual if usual.is_file() else None
+    obj = await kube.get(resource_of(info), namespace, name)
+    if obj is None:
+        raise missing(info, namespace, name)
+    return obj
+
+
+def missing(info: KindInfo, namespace: str, name: str) -> TransientError:
+    """
+    Return what to say about an object that is not there.
+    """
+    return TransientError(f"{info.kind} {namespace}/{name} does not exist: is -n right?")
+
+
+def condition_of(obj: Json, type_: str) -> Json:
+    """
+    Return a condition, empty if the object does not have it.
+    """
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    found: Json = next((one for one in conditions if one.get("type") == type_), {})
+    return found
 
 
 def ready_of(obj: Json) -> Json:
     """
     Return the condition Ready; what nobody has looked at yet is waiting.
     """
-    conditions = (obj.get("status") or {}).get("conditions") or ()
-    found: Json = next(
-        (one for one in conditions if one.get("type") == "Ready"),
-        {"status": "False", "message": "waiting to be reconciled"},
-    )
-    return found
+    waiting = {"status": "False", "message": "waiting to be reconciled"}
+    return condition_of(obj, "Ready") or waiting

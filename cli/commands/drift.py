@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from cli import cluster
-from cli.cluster import Context, Everywhere, Json, Namespace
+from cli.cluster import Everywhere, Json, Namespace
+from cli.words import kind_named
 from shared.kube import Kube
 
 
@@ -16,14 +17,13 @@ def drift(
     namespace: Namespace = cluster.NAMESPACE,
     everywhere: Everywhere = False,  # noqa: FBT002 - a flag of the command line
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 1 if any.")] = False,  # noqa: FBT002
-    context: Context = "",
 ) -> None:
     """
     Show drift that stands: what a mode, a pause or a fight leaves as it is. All else was healed.
 
     Examples: setpoint drift -A; setpoint drift apps-production --exit-code
     """
-    info = cluster.kind_named("kustomization")
+    info = kind_named("kustomization")
 
     async def work(kube: Kube) -> list[Json]:
         fields = f"metadata.name={name}" if name else ""
@@ -31,7 +31,7 @@ def drift(
         found = await kube.list(cluster.resource_of(info), namespace=scope, fields=fields)
         return list(found.items)
 
-    objects = cluster.run(work, context)
+    objects = cluster.run(work)
     if name and not objects:
         typer.echo(
             f"error: Kustomization {namespace}/{name} does not exist: is -n right?", err=True

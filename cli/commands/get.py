@@ -2,110 +2,189 @@
 `setpoint get`: what is declared, at which revision, and how it goes.
 """
 
-import json
-import re
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Annotated
 
 import typer
 
-from cli import cluster
-from cli.cluster import Context, Everywhere, Json, Namespace
-from shared.api import KINDS, KindInfo
+from cli import cluster, tables, words
+from cli.cluster import Everywhere, Json, Namespace
+from cli.tables import Output, Table
+from shared.api import KindInfo
 from shared.kube import Kube
+from shared.kube.watch import Changed, Gone, Listed, Stale
 
-_HEX = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{32,120}\b")  # commits and digests, as flux shows them
+Found = tuple[KindInfo, tuple[Json, ...]]
+
+_NO_REVISION = frozenset({"Alert", "Provider", "Receiver"})
 
 
 def get(
-    kind: Annotated[
-        str, typer.Argument(help="A kind, its plural or short name, or `all`.")
-    ] = "all",
-    name: Annotated[str, typer.Argument(help="One object.")] = "",
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(help="all, sources, sources git, ks, alerts ...; then one name."),
+    ] = None,
     namespace: Namespace = cluster.NAMESPACE,
     everywhere: Everywhere = False,  # noqa: FBT002 - a flag of the command line
-    output: Annotated[str, typer.Option("-o", help="table, wide, json, yaml or name.")] = "table",
-    context: Context = "",
+    output: Output = "table",
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="Print each change.")] = False,  # noqa: FBT002
 ) -> None:
     """
-    Show sources, kustomizations, alerts, providers and receivers.
+    Show sources, kustomizations, alerts, alert-providers and receivers.
 
-    Examples: setpoint get all -A; setpoint get ks apps-production; setpoint get sources -o json
+    Examples: setpoint get all -A; setpoint get ks apps -o yaml; setpoint get sources git --watch
     """
-    kinds = list(KINDS) if kind == "all" else [cluster.kind_named(kind)]
-    if output not in {"table", "wide", "json", "yaml", "name"}:
-        raise typer.BadParameter(f"-o {output}: choose table, wide, json, yaml or name")
+    kinds, name = words.kinds_and_name(what or [])
+    tables.checked(output, ("table", "wide") if watch else tables.OUTPUTS)
+    scope = "" if everywhere else namespace
+    fields = f"metadata.name={name}" if name else ""
 
-    async def work(kube: Kube) -> list[tuple[KindInfo, list[Json]]]:
-        fields = f"metadata.name={name}" if name else ""
-        scope = "" if everywhere else namespace
-        return [
-            (
-                info,
-                list(
-                    (
-                        await kube.list(cluster.resource_of(info), namespace=scope, fields=fields)
-                    ).items
-                ),
-            )
-            for info in kinds
-        ]
+    async def work(kube: Kube) -> list[Found]:
+        found = []
+        for info in kinds:
+            listing = await kube.list(cluster.resource_of(info), namespace=scope, fields=fields)
+            found.append((info, tuple(listing.items)))
+        return found
 
-    found = cluster.run(work, context)
-    if kind != "all" and not found[0][1]:
-        what = f"{kinds[0].plural} {name!r}" if name else kinds[0].plural
+    if watch:
+        follow = _Follow(kinds, scope, fields, wide=output == "wide")
+        cluster.run(follow.run)
+        return
+    found = cluster.run(work)
+    if len(kinds) == 1 and not found[0][1]:
+        text = f"{kinds[0].plural} {name!r}" if name else kinds[0].plural
         where = "in any namespace" if everywhere else f"in namespace {namespace}"
-        typer.echo(f"error: no {what} {where}", err=True)
+        typer.echo(f"error: no {text} {where}", err=True)
         raise typer.Exit(cluster.FAILED)
-    _show(found, output, wide=everywhere)
+    _show(found, output, namespaces=everywhere)
 
 
-def _show(found: list[tuple[KindInfo, list[Json]]], output: str, *, wide: bool) -> None:
-    objects = [
-        {"apiVersion": info.api_version, "kind": info.kind, **obj}
-        for info, items in found
-        for obj in items
-    ]
-    if output == "json":
-        typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
-    elif output == "yaml":
-        import yaml  # noqa: PLC0415 - other outputs need not wait for this import
+class _Follow:
+    """
+    Print a row for each object and each change of it, until Ctrl-C.
+    """
 
-        typer.echo(yaml.safe_dump_all(objects, sort_keys=False), nl=False)
-    elif output == "name":
-        for info, items in found:
+    def __init__(
+        self, kinds: Sequence[KindInfo], namespace: str, fields: str, *, wide: bool
+    ) -> None:
+        self._kinds = kinds
+        self._namespace = namespace
+        self._fields = fields
+        self._wide = wide
+        self._head = ""
+
+    async def run(self, kube: Kube) -> None:
+        """
+        Follow all kinds at once.
+        """
+        # A watch never gives up: what will not work at all is said by the first request.
+        await kube.list(
+            cluster.resource_of(self._kinds[0]), namespace=self._namespace, fields=self._fields
+        )
+        async with asyncio.TaskGroup() as group:
+            for info in self._kinds:
+                group.create_task(self._one(kube, info))
+
+    async def _one(self, kube: Kube, info: KindInfo) -> None:
+        shown: dict[tuple[str, str], str] = {}
+        stream = kube.watch(
+            cluster.resource_of(info), namespace=self._namespace, fields=self._fields
+        )
+        async with aclosing(stream):
+            async for event in stream:
+                match event:
+                    case Listed(items=items):
+                        objects = items
+                    case Changed(object=obj):
+                        objects = (obj,)
+                    case Gone(object=obj):
+                        typer.echo(f"{info.singular}/{obj['metadata']['name']} was deleted")
+                        continue
+                    case Stale(message=message):
+                        typer.echo(f"the watch is interrupted: {message}", err=True)
+                        continue
+                    case _:
+                        continue
+                for obj in objects:
+                    self._row(info, obj, shown)
+
+    def _row(self, info: KindInfo, obj: Json, shown: dict[tuple[str, str], str]) -> None:
+        rows = table(
+            info,
+            [obj],
+            namespaces=not self._namespace,
+            wide=self._wide,
+            prefixed=len(self._kinds) > 1,
+        ).lines()
+        key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        if shown.get(key) == rows[1]:
+            return
+        shown[key] = rows[1]
+        head = " ".join(rows[0].split())
+        if head != self._head:
+            self._head = head
+            typer.echo(rows[0])
+        typer.echo(rows[1])
+
+
+def _show(found: list[Found], output: str, *, namespaces: bool) -> None:
+    if output in {"json", "yaml"}:
+        objects = [
+            {"apiVersion": info.api_version, "kind": info.kind, **obj}
+            for info, items in found
+            for obj in items
+        ]
+        tables.show_objects(objects, output)
+        return
+    filled = [(info, items) for info, items in found if items]
+    if output == "name":
+        for info, items in filled:
             for obj in items:
                 typer.echo(f"{info.singular}/{obj['metadata']['name']}")
-    else:
-        for info, items in found:
-            if items:
-                typer.echo("\n".join(table(info, items, namespaces=wide, wide=output == "wide")))
-                typer.echo()
+        return
+    for at, (info, items) in enumerate(filled):
+        if at:
+            typer.echo()
+        wide = output == "wide"
+        prefixed = len(found) > 1
+        tables.show(table(info, items, namespaces=namespaces, wide=wide, prefixed=prefixed))
 
 
-def table(info: KindInfo, items: list[Json], *, namespaces: bool, wide: bool = False) -> list[str]:
+def table(
+    info: KindInfo,
+    items: Sequence[Json],
+    *,
+    namespaces: bool,
+    wide: bool = False,
+    prefixed: bool = False,
+) -> Table:
     """
-    Return the lines of a table, its columns as flux has them.
+    Return a table with the columns that flux has; wide ones are whole and name the source.
     """
-    head = ["NAME", "REVISION", "SUSPENDED", "READY", "MESSAGE"]
-    rows = [
-        [f"{info.singular}/{obj['metadata']['name']}", *_cells(obj, wide=wide)] for obj in items
-    ]
+    rows = [_cells(info, obj, wide=wide, prefixed=prefixed) for obj in items]
     if namespaces:
-        head = ["NAMESPACE", *head]
-        rows = [[obj["metadata"]["namespace"], *row] for obj, row in zip(items, rows, strict=True)]
-    widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head) - 1)]
-    return [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
-        for row in [head, *rows]
-    ]
+        spaces = [{"NAMESPACE": str(obj["metadata"].get("namespace", ""))} for obj in items]
+        rows = [space | row for space, row in zip(spaces, rows, strict=True)]
+    return Table(head=tuple(rows[0]), rows=tuple(tuple(row.values()) for row in rows))
 
 
-def _cells(obj: Json, *, wide: bool) -> list[str]:
-    status = obj.get("status") or {}
-    revision = str(
-        (status.get("artifact") or {}).get("revision") or status.get("lastAppliedRevision") or ""
-    )
+def _cells(info: KindInfo, obj: Json, *, wide: bool, prefixed: bool) -> dict[str, str]:
+    spec, status, meta = obj.get("spec") or {}, obj.get("status") or {}, obj["metadata"]
     ready = cluster.ready_of(obj)
-    message = str(ready.get("message", "")).replace("\n", " ")
-    cells = [revision, str(bool((obj.get("spec") or {}).get("suspend"))), ready["status"], message]
-    return cells if wide else [_HEX.sub(r"\1", cell) for cell in cells]
+    cells = {"NAME": f"{info.singular}/{meta['name']}" if prefixed else str(meta["name"])}
+    if wide and info.kind == "GitRepository":
+        cells["URL"] = str(spec.get("url", ""))
+    if wide and info.kind == "Kustomization":
+        source = spec.get("sourceRef") or {}
+        space = source.get("namespace") or meta.get("namespace", "")
+        cells["SOURCE"] = f"{source.get('kind', '')}/{space}/{source.get('name', '')}"
+    if info.kind not in _NO_REVISION:
+        artifact = status.get("artifact") or {}
+        cells["REVISION"] = str(artifact.get("revision") or status.get("lastAppliedRevision") or "")
+    if info.kind != "Provider":
+        cells["SUSPENDED"] = str(bool(spec.get("suspend")))
+    cells |= {"READY": str(ready["status"]), "MESSAGE": str(ready.get("message", ""))}
+    clean = tables.one_line if wide else tables.short
+    return {name: clean(cell) for name, cell in cells.items()}

@@ -45,7 +45,7 @@ def test_objects_are_listed_suspended_and_resumed(setpoint):
     assert found["metadata"]["annotations"]["setpoint.dev/suspend-reason"] == "because"
     text = setpoint("reconcile", "ks", "apps", "-n", setpoint.ns, code=1)
     assert "is suspended" in text
-    setpoint("resume", "ks", "apps", "-n", setpoint.ns)
+    setpoint("resume", "ks", "apps", "-n", setpoint.ns, "--no-wait")
     found = setpoint.namespaced.json("get", "ks", "apps")
     assert found["spec"]["suspend"] is False
     assert "setpoint.dev/suspend-reason" not in (found["metadata"].get("annotations") or {})

@@ -1,10 +1,11 @@
 import pytest
 import typer
 
-from cli.cluster import kind_named, ready_of
+from cli.cluster import ready_of
 from cli.commands.drift import lines_of
 from cli.commands.get import table
 from cli.commands.reconcile import answered
+from cli.words import kind_named
 
 REVISION = "main@sha1:" + "5007eeaf" * 5
 
@@ -44,17 +45,17 @@ def test_what_nobody_has_looked_at_is_waiting():
 def test_a_table_has_the_columns_of_flux_and_short_revisions():
     ready = {"type": "Ready", "status": "True", "message": f"Applied revision: {REVISION}"}
     obj = kustomization(lastAppliedRevision=REVISION, conditions=[ready])
-    head, row = table(kind_named("ks"), [obj], namespaces=True)
+    head, row = table(kind_named("ks"), [obj], namespaces=True).lines()
     assert head.split() == ["NAMESPACE", "NAME", "REVISION", "SUSPENDED", "READY", "MESSAGE"]
     assert row.split()[:5] == [
         "flux-system",
-        "kustomization/apps",
+        "apps",
         "main@sha1:5007eeaf",
         "True",
         "True",
     ]
     assert REVISION not in row
-    assert REVISION in table(kind_named("ks"), [obj], namespaces=True, wide=True)[1]
+    assert REVISION in table(kind_named("ks"), [obj], namespaces=True, wide=True).lines()[1]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,111 @@
+"""
+What people type: kinds with their plurals and short names, objects, and lengths of time.
+"""
+
+from collections.abc import Sequence
+
+import typer
+
+from shared.api import KINDS, KindInfo, parse_duration
+
+_DAY = 24 * 3600.0  # seconds
+
+# What people type, beside kinds, plurals and short names.
+_ALIASES = {
+    "alert-provider": "Provider",
+    "alert-providers": "Provider",
+    "git": "GitRepository",
+    "source": "GitRepository",
+    "sources": "GitRepository",
+}
+_SOURCES = frozenset({"source", "sources"})
+_KIND_AND_NAME = 2  # words
+
+
+def kind_named(text: str) -> KindInfo:
+    """
+    Find one of our kinds by what a person calls it.
+
+    Raises:
+        typer.BadParameter: Nothing is called so.
+
+    """
+    wanted = _ALIASES.get(text.lower(), text).lower()
+    for info in KINDS:
+        if wanted in {info.kind.lower(), info.plural, info.singular, *info.short_names}:
+            return info
+    known = ", ".join(sorted(info.plural for info in KINDS))
+    raise typer.BadParameter(f"no kind is called {text!r}; there are {known}")
+
+
+def kinds_and_name(words: Sequence[str]) -> tuple[tuple[KindInfo, ...], str]:
+    """
+    Read `all`, `sources`, `sources git NAME`, `ks NAME` or `ks/NAME`; the name may be left out.
+
+    Raises:
+        typer.BadParameter: It reads as nothing.
+
+    """
+    parts = [part for word in words for part in word.split("/", 1)] or ["all"]
+    kinds: tuple[KindInfo, ...]
+    if parts[0].lower() in _SOURCES and len(parts) > 1:
+        if parts[1].lower() == "all":
+            kinds, rest = (kind_named("source"),), parts[2:]
+        elif parts[1].lower() in {"git", "gitrepository", "gitrepositories", "gitrepo"}:
+            kinds, rest = (kind_named("git"),), parts[2:]
+        else:
+            kinds, rest = (kind_named("source"),), parts[1:]
+    elif parts[0].lower() == "all":
+        kinds, rest = KINDS, parts[1:]
+    else:
+        kinds, rest = (kind_named(parts[0]),), parts[1:]
+    if len(rest) > 1 or "" in rest:
+        raise typer.BadParameter(f"{' '.join(words)!r}: expected a kind and at most one name")
+    return kinds, rest[0] if rest else ""
+
+
+def one_object(words: Sequence[str]) -> tuple[KindInfo, str]:
+    """
+    Read a kind and the name of one object.
+
+    Raises:
+        typer.BadParameter: A part is missing.
+
+    """
+    kinds, name = kinds_and_name(words)
+    if not name or len(kinds) > 1:
+        raise typer.BadParameter("expected a kind and a name, such as `kustomization apps`")
+    return kinds[0], name
+
+
+def reference(text: str) -> tuple[str, str]:
+    """
+    Read KIND/NAME.
+
+    Raises:
+        typer.BadParameter: It has another form.
+
+    """
+    parts = text.split("/")
+    if len(parts) != _KIND_AND_NAME or not all(parts):
+        raise typer.BadParameter(f"{text!r} is not of the form KIND/NAME, such as Deployment/shop")
+    return parts[0], parts[1]
+
+
+def seconds(text: str, option: str) -> float:
+    """
+    Return the seconds of a length of time such as 90s, 1h30m or 7d.
+
+    Raises:
+        typer.BadParameter: It has another form, or is nothing.
+
+    """
+    days, unit, rest = text.partition("d")
+    try:
+        whole = int(days) * _DAY if unit else 0.0
+        total = whole + (parse_duration(rest if unit else text) if rest or not unit else 0.0)
+    except ValueError:
+        total = 0.0
+    if total <= 0:
+        raise typer.BadParameter(f"{option} {text}: expected a time such as 30s, 5m, 1h30m or 7d")
+    return total
