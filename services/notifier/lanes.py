@@ -46,8 +46,9 @@ class Lanes:
             while True:
                 self._changed.clear()
                 try:
-                    await self._arrange(group)
-                    pause = _LOOK_EVERY
+                    closed = await self._arrange(group)
+                    # A closed lane may have had a request under way that made its durable anew.
+                    pause = _RETRY if closed else _LOOK_EVERY
                 except SetpointError as error:
                     log.info("lanes not arranged yet", error=error.message)
                     pause = _RETRY
@@ -55,7 +56,8 @@ class Lanes:
                     async with asyncio.timeout(pause):
                         await self._changed.wait()
 
-    async def _arrange(self, group: asyncio.TaskGroup) -> None:
+    async def _arrange(self, group: asyncio.TaskGroup) -> bool:
+        closed = False
         wanted = {
             (provider.metadata.namespace, provider.metadata.name): provider.metadata.uid
             for provider in self._catalog.providers
@@ -67,12 +69,14 @@ class Lanes:
                 task.cancel()
                 await asyncio.wait({task})
                 del self._open[key]
+                closed = True
         # Before new ones begin: two durables of a work queue may not have the same subject.
         await self._letters.close_lanes({(key[0], uid) for key, uid in wanted.items()})
         for key, uid in wanted.items():
             if key not in self._open:
                 lane = self._letters.lane(*key, uid, self._handler)
                 self._open[key] = (uid, group.create_task(lane, name=f"lane {'/'.join(key)}"))
+        return closed
 
 
 def _nobody(name: str) -> str:
