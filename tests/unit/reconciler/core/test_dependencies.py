@@ -12,6 +12,12 @@ SOURCE = Source(kind="GitRepository", namespace="flux-system", name="repo", revi
 KEY = dependency_key("infra", "", "flux-system")
 
 
+NOT_FOUND = (
+    "dependency 'flux-system/infra' not found:"
+    ' kustomizations.kustomize.toolkit.fluxcd.io "infra" not found'
+)
+
+
 def kustomization(ready="True", observed=2, applied="r2", source="repo", **reference):
     ref = {"kind": "GitRepository", "name": source} | reference
     return {
@@ -44,8 +50,7 @@ def test_a_ready_dependency_at_our_revision_is_met():
     [
         (
             None,
-            "dependency 'flux-system/infra' not found: "
-            + 'kustomizations.kustomize.toolkit.fluxcd.io "infra" not found',
+            NOT_FOUND,
         ),
         (kustomization(ready="False"), "dependency 'flux-system/infra' is not ready"),
         (kustomization(observed=1), "dependency 'flux-system/infra' is not ready"),
