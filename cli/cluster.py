@@ -61,9 +61,14 @@ def run(work: Callable[[Kube], Awaitable[T]]) -> T:
     return plainly(connected)
 
 
-def plainly(work: Callable[[], Awaitable[T]]) -> T:
+def plainly(work: Callable[[], Awaitable[T]], *, passed: tuple[type[SetpointError], ...] = ()) -> T:
     """
     Do the work; where it fails, say one clear line and end with the exit code for it.
+
+    Args:
+        work: What to do.
+        passed: Failures for which the caller has another way.
+
     """
     # The log is for services: a person reads the one line below.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -81,6 +86,8 @@ def plainly(work: Callable[[], Awaitable[T]]) -> T:
     try:
         return asyncio.run(awaited())
     except SetpointError as error:
+        if isinstance(error, passed):
+            raise
         typer.echo(f"error: {error.message}", err=True)
         raise typer.Exit(USAGE if error.reason in _UNREACHABLE else FAILED) from None
     except KeyboardInterrupt:

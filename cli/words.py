@@ -18,6 +18,25 @@ _ALIASES = {
     "source": "GitRepository",
     "sources": "GitRepository",
 }
+# kubectl's short names of what people deploy.
+_SHORT = {
+    "cj": "cronjob",
+    "cm": "configmap",
+    "crd": "customresourcedefinition",
+    "deploy": "deployment",
+    "ds": "daemonset",
+    "hpa": "horizontalpodautoscaler",
+    "ing": "ingress",
+    "ks": "kustomization",
+    "netpol": "networkpolicy",
+    "ns": "namespace",
+    "pdb": "poddisruptionbudget",
+    "po": "pod",
+    "pvc": "persistentvolumeclaim",
+    "sa": "serviceaccount",
+    "sts": "statefulset",
+    "svc": "service",
+}
 _SOURCES = frozenset({"source", "sources"})
 _KIND_AND_NAME = 2  # words
 
@@ -90,6 +109,13 @@ def reference(text: str) -> tuple[str, str]:
     if len(parts) != _KIND_AND_NAME or not all(parts):
         raise typer.BadParameter(f"{text!r} is not of the form KIND/NAME, such as Deployment/shop")
     return parts[0], parts[1]
+
+
+def full_kind(text: str) -> str:
+    """
+    Return the kind that a short name stands for, in small letters.
+    """
+    return _SHORT.get(text.lower(), text.lower())
 
 
 def seconds(text: str, option: str) -> float:

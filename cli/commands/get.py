@@ -34,7 +34,7 @@ def get(
     """
     Show sources, kustomizations, alerts, alert-providers and receivers.
 
-    Examples: setpoint get all -A; setpoint get ks apps -o yaml; setpoint get sources git --watch
+    Examples: setpoint get all -A; setpoint get ks apps -o yaml; setpoint get sources git -w
     """
     kinds, name = words.kinds_and_name(what or [])
     tables.checked(output, ("table", "wide") if watch else tables.OUTPUTS)

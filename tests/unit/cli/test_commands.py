@@ -2,7 +2,7 @@ import pytest
 import typer
 
 from cli.cluster import ready_of
-from cli.commands.drift import lines_of
+from cli.commands.drift import Subject, now_of
 from cli.commands.get import table
 from cli.commands.reconcile import answered
 from cli.words import kind_named
@@ -83,7 +83,7 @@ def test_standing_drift_is_told_with_object_fields_and_writer():
             }
         ]
     )
-    assert lines_of(obj) == [
+    assert now_of(obj, Subject()) == [
         "flux-system/apps: Deployment/production/shop since 2026 (report; by kubectl)",
         "    spec.replicas: 3 → 9",
     ]

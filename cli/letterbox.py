@@ -1,0 +1,52 @@
+"""
+The bus as a person's commands need it: connect, or say that it cannot be reached.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from cli import place
+from shared.bus import Bus, BusSettings
+from shared.errors import WaitingError
+
+CONNECT_WAIT = 3.0  # seconds; a person waits
+_USER = "cli"
+
+
+class NoBus(WaitingError):  # noqa: N818 - named for the fact, like its base
+    """
+    Nothing names NATS, or it cannot be reached.
+    """
+
+    default_reason = "NoBus"
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[Bus]:
+    """
+    Give a connection to NATS.
+
+    Raises:
+        NoBus: Nothing names NATS, or it cannot be reached.
+
+    """
+    url = place.nats_url()
+    if not url:
+        raise NoBus(
+            "nothing names NATS: give --nats, set NATS_URL, or start `setpoint up` in this folder"
+        )
+    # The user in the address decides on which inboxes the server lets us hear.
+    user = urlsplit(url).username or _USER
+    bus = await Bus.connect(
+        BusSettings(url=url, user=user, name="setpoint-cli", connect_wait=CONNECT_WAIT)
+    )
+    try:
+        if not bus.connected:
+            raise NoBus(
+                f"NATS at {url.rpartition('@')[2].removeprefix('nats://')} cannot be reached: "
+                "is it up, and are user and password right?"
+            )
+        yield bus
+    finally:
+        await bus.close()
