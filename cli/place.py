@@ -48,8 +48,11 @@ def connects(command: Callable[..., None], *, bus: bool = False) -> Callable[...
 
     @wraps(command)
     def connected(**given: Any) -> None:
-        _FLAGS.set(Flags(**{name: given.pop(name) for name in options}))
-        command(**given)
+        token = _FLAGS.set(Flags(**{name: given.pop(name) for name in options}))
+        try:
+            command(**given)
+        finally:
+            _FLAGS.reset(token)
 
     signature = inspect.signature(command)
     extra = [

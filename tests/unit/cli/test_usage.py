@@ -1,0 +1,59 @@
+import pytest
+from typer.testing import CliRunner
+
+from cli.__main__ import app
+
+COMMANDS = [
+    "install",
+    "get",
+    "reconcile",
+    "suspend",
+    "resume",
+    "pause",
+    "unpause",
+    "events",
+    "drift",
+    "deadletters list",
+    "deadletters show",
+    "deadletters replay",
+    "deadletters drop",
+]
+
+
+def run(line):
+    return CliRunner().invoke(app, line.split(), env={"COLUMNS": "300", "NO_COLOR": "1"})
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_each_command_has_an_example_and_the_connection(command):
+    result = run(f"{command} --help")
+    assert result.exit_code == 0
+    assert f"setpoint {command}" in result.output
+    assert "--kubeconfig" in result.output
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("get nonsense", "no kind is called"),
+        ("get ks -o xml", "choose table"),
+        ("get ks -w -o json", "choose table"),
+        ("reconcile ks", "a kind and a name"),
+        ("reconcile alert x", "nothing to reconcile"),
+        ("reconcile source git x --with-source", "have no source"),
+        ("resume ks x --timeout never", "--timeout never"),
+        ("pause Deployment/shop --for 8d --reason x", "at most 7d"),
+        ("pause Deployment/shop --for 1h", "--reason"),
+        ("pause shop --for 1h --reason x", "KIND/NAME"),
+        ("events --for apps", "KIND/NAME"),
+        ("events --for Pod/x", "no kind is called"),
+        ("drift --since yesterday", "--since"),
+        ("deadletters drop", "--all"),
+        ("deadletters replay 1 --all", "--all"),
+    ],
+)
+def test_a_mistake_in_the_words_ends_with_2_and_says_what_was_expected(line, said):
+    result = run(line)
+    assert result.exit_code == 2, result.output
+    assert said in result.output
+    assert "Traceback" not in result.output
