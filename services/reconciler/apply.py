@@ -24,6 +24,7 @@ from shared.model import ObjectKey
 from shared.runtime import point
 
 _ESTABLISH = 10.0  # seconds for a definition to be established; it takes about 0.2
+_FOLD_TRIES = 5  # a controller that has just seen a new object writes its status two or three times
 _GONE = 30.0  # seconds for an object to go that is replaced
 _ASK_AGAIN = 0.1  # seconds until discovery is asked again for a kind just defined
 _DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
@@ -190,12 +191,24 @@ class Apply:
         # they are removed from Git: make us their only owner.
         if Ssa.MERGE in {wanted.options.ssa, options_of(response).ssa}:
             return response
-        operations = fold(response)
-        if operations is None:
-            return response
-        folded = await self._cluster.rewrite_managers(wanted.key, operations)
-        point("reconciler.managers-folded")
-        return folded
+        for _ in range(_FOLD_TRIES):
+            operations = fold(response)
+            if operations is None:
+                return response
+            try:
+                folded = await self._cluster.rewrite_managers(wanted.key, operations)
+            except SetpointError as exc:
+                if exc.reason not in {"Invalid", "Conflict"}:
+                    raise
+                # A controller wrote its status in between: the test of the version failed.
+                live = await self._cluster.get(wanted.key)
+                if live is None:
+                    return response
+                response = live
+                continue
+            point("reconciler.managers-folded")
+            return folded
+        return response  # whoever writes all the time may go on; the next apply tries again
 
     async def _established(self, lane: Lane, stage: Sequence[Desired]) -> None:
         """

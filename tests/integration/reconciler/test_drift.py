@@ -162,3 +162,19 @@ async def test_ignored_fields_belong_to_others(app):
         "image healed",
     )
     assert app.live(DEPLOYMENT, "web")["spec"]["replicas"] == 5
+
+
+async def test_an_object_made_by_kubectl_is_taken_over_also_while_controllers_write_it(rec):
+    rec.start()
+    rec.kubectl("apply", "-f", "-", stdin=workload("web", rec.ns, replicas=2))
+    revision = await rec.push({"a.yaml": [workload("web", rec.ns)]})
+    rec.declare()
+    await rec.at(revision)
+    live = rec.live(DEPLOYMENT, "web")
+    assert live["spec"]["replicas"] == 1
+    managers = {
+        entry["manager"]
+        for entry in live["metadata"]["managedFields"]
+        if not entry.get("subresource") and "f:replicas" in entry["fieldsV1"].get("f:spec", {})
+    }
+    assert managers == {"setpoint"}
