@@ -1,0 +1,132 @@
+"""What the command line reads from a real NATS server, as its own narrow user."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.bus.streams import COMMANDS, DEADLETTERS, DELIVERIES, EVENTS
+from shared.messages import DeadLetter, Envelope, Event, encode, subjects
+
+GROUP = "kustomize.toolkit.fluxcd.io"
+
+
+@pytest.fixture
+async def system(with_bus, bus):
+    await bus.declare(EVENTS, DELIVERIES, DEADLETTERS, COMMANDS)
+    return with_bus
+
+
+async def run(setpoint, *words, **more):
+    return await asyncio.to_thread(setpoint, *words, **more)
+
+
+async def say(bus, namespace, message, *, name="apps", reason="Progressing", **metadata):
+    event = Event.model_validate(
+        {
+            "involvedObject": {
+                "apiVersion": f"{GROUP}/v1",
+                "kind": "Kustomization",
+                "name": name,
+                "namespace": namespace,
+            },
+            "severity": "info",
+            "timestamp": datetime.now(UTC),
+            "message": message,
+            "reason": reason,
+            "metadata": {f"{GROUP}/{key}": value for key, value in metadata.items()},
+            "reportingController": "kustomize-controller",
+        }
+    )
+    subject = subjects.event("local", "info", "Kustomization", namespace, name)
+    await publish(bus, subject, message, event.model_dump(mode="json", by_alias=True))
+
+
+async def publish(bus, subject, id_, payload):
+    envelope = Envelope(id=id_, time=datetime.now(UTC), subject=subject, payload=payload)
+    await bus.publish(subject, envelope, timeout=5)
+
+
+async def bury(bus, subject, data):
+    letter = DeadLetter.of(
+        data, subject=subject, reason="crashed", attempts=5, first_seen=datetime.now(UTC)
+    )
+    where = subjects.deadletter("local", "x", "y")
+    await publish(bus, where, f"dead/{subject}", letter.model_dump(mode="json"))
+
+
+async def test_events_of_one_object_are_shown(system, bus):
+    await say(bus, system.ns, "the right one")
+    await say(bus, system.ns, "of another", name="apps.other")
+    await say(bus, "elsewhere", "in another namespace")
+    text = await run(system, "events", "--for", "ks/apps", "-n", system.ns)
+    assert "the right one" in text
+    assert "another" not in text
+    assert "Kubernetes Events" not in text
+    found = json.loads(await run(system, "events", "-A", "-o", "json"))
+    assert len(found["items"]) == 3
+
+
+async def test_new_events_are_followed(system, bus):
+    await say(bus, system.ns, "the first")
+    process = system.start("events", "-n", system.ns, "-w")
+    assert "the first" in await asyncio.to_thread(process.stdout.readline)
+    await say(bus, system.ns, "the second")
+    assert "the second" in await asyncio.to_thread(process.stdout.readline)
+
+
+async def test_drift_is_told_as_it_stands_and_as_it_was(system, bus):
+    system.declare()
+    fields = [{"path": "spec.replicas", "from": "3", "to": "9"}]
+    text = await run(system, "drift", "-n", system.ns, "--exit-code")
+    assert "nothing is out of step now" in text
+    facts = {"object": "Deployment/production/shop", "action": "revert", "manager": "kubectl"}
+    await say(bus, system.ns, "drift", reason="DriftDetected", **facts, fields=json.dumps(fields))
+    text = await run(system, "drift", "-n", system.ns, "--exit-code")
+    assert "in the last 7d" in text
+    assert "Deployment/production/shop (revert; by kubectl)" in text
+    standing = {
+        "id": "production_web_apps_Deployment",
+        "since": "2026-01-31T12:00:00Z",
+        "action": "report",
+        "by": "helm",
+        "fields": fields,
+    }
+    system.status(("Ready", "True", "Applied"), drift=[standing])
+    text = await run(system, "drift", "ks/apps", "-n", system.ns, "--exit-code", code=1)
+    assert "Deployment/production/web since 2026-01-31T12:00:00Z (report; by helm)" in text
+    text = await run(system, "drift", "deploy/shop")
+    assert "web" not in text
+    assert "shop" in text
+
+
+async def test_dead_letters_are_listed_shown_sent_again_and_dropped(system, bus):
+    subject = subjects.command("local", "GitRepository", "flux-system", "a")
+    command = Envelope(id="c", time=datetime.now(UTC), subject=subject, payload={"action": "look"})
+    await bury(bus, subject, encode(command))
+    await bury(bus, "events.local.torn", b"torn")
+    assert "crashed" in await run(system, "deadletters", "list")
+    shown = json.loads(await run(system, "deadletters", "show", "1"))
+    assert shown["payload"]["payload"] == {"action": "look"}
+    await run(system, "deadletters", "replay", "1")
+    (again,) = await bus.last(COMMANDS.name, "commands.>")
+    assert again.envelope == command
+    assert "no dead letter 1" in await run(system, "deadletters", "show", "1", code=1)
+    await run(system, "deadletters", "drop", "--all")
+    assert "no dead letters" in await run(system, "deadletters", "list")
+
+
+async def test_a_bus_without_streams_holds_nothing_yet(with_bus):
+    assert "no dead letters" in await run(with_bus, "deadletters", "list")
+    assert "no events" in await run(with_bus, "events")
+
+
+def test_a_bus_that_cannot_be_reached_is_said(setpoint):
+    unreachable = {"NATS_URL": "nats://someone:secret@127.0.0.1:1"}
+    text = setpoint("deadletters", "list", code=2, **unreachable)
+    assert "127.0.0.1:1 cannot be reached" in text
+    assert "secret" not in text
+    assert "nothing names NATS" in setpoint("deadletters", "list", code=2)
+    setpoint.declare()
+    assert "is not known" in setpoint("drift", "-n", setpoint.ns)
