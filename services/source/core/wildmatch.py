@@ -21,6 +21,7 @@ _POSIX = {
 }
 _TRAILING = re.compile(r"(?<!\\)((?:\\\\)*) +$")
 _NEVER = r"(?!)"
+_SPECIAL = re.compile(r"[*?\[\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,14 @@ class Pattern:
         text = text.removesuffix("/")
         if not text:
             return None
-        anywhere = "" if "/" in text else "(?:.*/)?"
-        regex = anywhere + _translate(text.removeprefix("/"))
+        if "/" in text:
+            text = text.removeprefix("/")
+            # Git compares the plain beginning of a path by itself, and the rest as a pattern of
+            # its own: there, "a**" begins with its stars.
+            plain = _SPECIAL.search(text)
+            regex = _translate(text, plain.start() if plain else 0)
+        else:
+            regex = "(?:.*/)?" + _translate(text, 0)
         return cls(excludes, directories_only, re.compile(regex, re.DOTALL))
 
     def matches(self, path: str, *, directory: bool) -> bool:
@@ -62,13 +69,16 @@ class Pattern:
         return self.regex.fullmatch(path) is not None
 
 
-def _translate(text: str) -> str:
+def _translate(text: str, begin: int) -> str:
+    """
+    Translate a pattern whose part for wildcards begins at ``begin``.
+    """
     out: list[str] = []
     at = 0
     while at < len(text):
         char = text[at]
         if char == "*":
-            piece, at = _stars(text, at)
+            piece, at = _stars(text, at, begin)
         elif char == "?":
             piece, at = "[^/]", at + 1
         elif char == "[":
@@ -83,11 +93,11 @@ def _translate(text: str) -> str:
     return "".join(out)
 
 
-def _stars(text: str, at: int) -> tuple[str, int]:
+def _stars(text: str, at: int, begin: int) -> tuple[str, int]:
     end = at
     while end < len(text) and text[end] == "*":
         end += 1
-    alone = (at == 0 or text[at - 1] == "/") and (end == len(text) or text[end] == "/")
+    alone = (at == begin or text[at - 1] == "/") and (end == len(text) or text[end] == "/")
     if end - at == 1 or not alone:
         return "[^/]*", end
     if end == len(text):

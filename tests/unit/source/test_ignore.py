@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from services.source.core.ignore import Ignore
@@ -116,6 +116,8 @@ def patterns(draw):
     )
 
 
+@example(lines=["a", "!/a**"], paths=["a/a"])
+@example(lines=["/a**/b"], paths=["ab", "ax/b", "a/x/b", "b"])
 @settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
