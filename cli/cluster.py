@@ -4,6 +4,7 @@ The cluster as a person's commands need it: connect, and end with plain failures
 
 import asyncio
 import logging
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
@@ -74,6 +75,11 @@ def plainly(work: Callable[[], Awaitable[T]], *, passed: tuple[type[SetpointErro
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
     async def awaited() -> T:
+        # A handler of the loop wakes it; one of the interpreter may be heard a minute later, when
+        # the signal comes just before the loop goes to sleep.
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - we are in it
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
         try:
             return await work()
         except BaseExceptionGroup as group:
@@ -90,7 +96,7 @@ def plainly(work: Callable[[], Awaitable[T]], *, passed: tuple[type[SetpointErro
             raise
         typer.echo(f"error: {error.message}", err=True)
         raise typer.Exit(USAGE if error.reason in _UNREACHABLE else FAILED) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -2,6 +2,10 @@
 Fixtures of all tests. Each file in tests/fixtures holds those of one area and is named here.
 """
 
+from collections.abc import Iterator
+
+import pytest
+
 pytest_plugins = [
     "tests.fixtures.cluster",
     "tests.fixtures.nats",
@@ -9,3 +13,13 @@ pytest_plugins = [
     "tests.fixtures.source",
     "tests.fixtures.reconciler",
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kubectls_memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """
+    Let kubectl keep what it knows of clusters apart: by address, it knows dead ones too.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECACHEDIR", str(tmp_path_factory.mktemp("kubectl")))
+        yield

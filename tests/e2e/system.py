@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from cli.up.git_http import clean_environment
-from tests.e2e.waiting import until
 from tests.fixtures.cluster import Kubectl
 from tests.fixtures.git import IDENTITY
+from tests.fixtures.waiting import until
 
 SETPOINT = Path(sys.executable).with_name("setpoint")
 KUSTOMIZATIONS = ("example", "infrastructure", "apps-staging", "apps-production")

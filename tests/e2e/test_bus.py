@@ -3,26 +3,14 @@
 import os
 import shutil
 import signal
-from contextlib import contextmanager
 
-from tests.e2e.waiting import until
-
-
-@contextmanager
-def stopped(pid):
-    """
-    Keep a process from doing anything.
-    """
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
+from tests.fixtures.freeze import frozen
+from tests.fixtures.waiting import until
 
 
 def test_drift_is_healed_while_the_bus_is_away_and_told_when_it_is_back(system):
     told = len(system.webhooks())
-    with stopped(int(system.env["NATS_PID"])):
+    with frozen(int(system.env["NATS_PID"])):
         system.kubectl("--namespace", "production", "scale", "deployment", "shop", "--replicas=8")
         until("three shops again", lambda: system.replicas("production") == 3)
         assert not any("DriftDetected" in str(event) for event in system.webhooks()[told:])

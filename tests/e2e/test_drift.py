@@ -2,7 +2,7 @@
 
 import json
 
-from tests.e2e.waiting import until
+from tests.fixtures.waiting import until
 
 
 def drift_of(system, name, path=""):

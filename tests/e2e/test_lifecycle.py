@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.e2e.system import STOPPED_WITHIN, System, alive, family
-from tests.e2e.waiting import until
+from tests.fixtures.waiting import until
 
 REMOTE = {
     "apiVersion": "v1",

@@ -1,6 +1,6 @@
 """What a push does to the cluster."""
 
-from tests.e2e.waiting import until
+from tests.fixtures.waiting import until
 
 STAGING = "apps/staging/kustomization.yaml"
 PRODUCTION = "apps/production/kustomization.yaml"

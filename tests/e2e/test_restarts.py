@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.e2e.waiting import until
+from tests.fixtures.waiting import until
 
 PRODUCTION = "apps/production/kustomization.yaml"
 SERVICES = ("source", "reconciler", "notifier")

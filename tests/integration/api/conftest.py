@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.api import KINDS
+from tests.fixtures.waiting import until
+
 KUBECTL = Path(sys.executable).with_name("kubectl")
 CRDS = Path(__file__).parents[3] / "deploy" / "crds"
 JSON = "application/json"
@@ -32,6 +35,9 @@ class Server:
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def categorised(self):
+        return self.kubectl("api-resources", "--categories=fluxcd", "--output=name").split()
 
     def request(self, method, path, body=None, kind=JSON):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -76,6 +82,8 @@ def server(kubeconfig, proxy_port):
     server.kubectl("apply", "--server-side", "--force-conflicts", f"--kustomize={CRDS}")
     files = [f"--filename={path}" for path in CRDS.glob("*_*.yaml")]
     server.kubectl("wait", "--for=condition=Established", "--timeout=30s", *files)
+    # Discovery follows a moment later, and kubectl keeps what it was told before that.
+    until("all kinds are served", lambda: set(server.categorised()) >= {i.crd_name for i in KINDS})
     return server
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from shared.bus import Bus, BusSettings, Disconnected, streams
 from shared.errors import StalledError
+from tests.fixtures.freeze import frozen
 from tests.fixtures.nats import answering, message, until
 
 SUBJECT = "events.local.info.Kustomization.ns.a"
@@ -43,12 +44,11 @@ async def test_a_service_starts_while_nats_is_away_and_heals_when_it_comes(
 async def test_a_server_that_accepts_connections_and_says_nothing_does_not_hold_a_start(
     nats_server,
 ) -> None:
-    os.kill(nats_server.server.pid, signal.SIGSTOP)
     settings = dataclasses.replace(nats_server.settings("notifier"), connect_wait=0.2)
-    before = time.monotonic()
-    bus = await Bus.connect(settings)
-    assert time.monotonic() - before < 2
-    os.kill(nats_server.server.pid, signal.SIGCONT)
+    with frozen(nats_server.server.pid):
+        before = time.monotonic()
+        bus = await Bus.connect(settings)
+        assert time.monotonic() - before < 2
 
     async def works() -> bool:
         return bus.connected
@@ -62,15 +62,14 @@ async def test_a_stopped_server_is_noticed_by_pings_and_found_again(
 ) -> None:
     monkeypatch.setattr("shared.bus.connection.PING_INTERVAL", 0.2)
     bus = await connect_bus("admin")
-    os.kill(nats_server.server.pid, signal.SIGSTOP)
 
     async def noticed() -> bool:
         return not bus.connected
 
-    await until(noticed)
-    with pytest.raises(Disconnected):
-        await bus.publish(SUBJECT, message(SUBJECT, "1"))
-    os.kill(nats_server.server.pid, signal.SIGCONT)
+    with frozen(nats_server.server.pid):
+        await until(noticed)
+        with pytest.raises(Disconnected):
+            await bus.publish(SUBJECT, message(SUBJECT, "1"))
     await answering(bus)
     await bus.declare(streams.EVENTS)
     assert await bus.publish(SUBJECT, message(SUBJECT, "1"), timeout=5) == 1
@@ -83,11 +82,10 @@ async def test_an_address_that_can_never_work_ends_the_start() -> None:
 
 async def test_closing_does_not_wait_for_a_stopped_server(nats_server) -> None:
     bus = await Bus.connect(nats_server.settings("notifier"))
-    os.kill(nats_server.server.pid, signal.SIGSTOP)
-    before = time.monotonic()
-    await bus.close()
-    assert time.monotonic() - before < 6
-    os.kill(nats_server.server.pid, signal.SIGCONT)
+    with frozen(nats_server.server.pid):
+        before = time.monotonic()
+        await bus.close()
+        assert time.monotonic() - before < 6
 
 
 async def test_a_wrong_password_never_connects_and_a_mended_one_does(nats_server, tmp_path) -> None:

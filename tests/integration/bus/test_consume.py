@@ -1,7 +1,5 @@
 import asyncio
-import os
 import shutil
-import signal
 import time
 from contextlib import AsyncExitStack
 
@@ -10,6 +8,7 @@ import pytest
 from shared.bus import Ack, Nak, NoStream, Term, streams
 from shared.errors import MalformedError, StalledError, TransientError, WaitingError
 from shared.messages import DeadLetter, encode
+from tests.fixtures.freeze import frozen
 from tests.fixtures.nats import Inbox, answering, message, running, until
 
 SUBJECT = "events.local.info.Kustomization.ns.a.b"
@@ -415,10 +414,8 @@ async def test_a_stopped_server_holds_nothing_up_once_it_goes_on(nats_server, bu
     async with consuming(bus, inbox):
         await publish(bus, "1")
         await inbox.count(1)
-        os.kill(nats_server.server.pid, signal.SIGSTOP)
-        with pytest.raises(TransientError):
+        with frozen(nats_server.server.pid), pytest.raises(TransientError):
             await bus.publish(SUBJECT, message(SUBJECT, "2"))
-        os.kill(nats_server.server.pid, signal.SIGCONT)
         await publish(bus, "2", "3")
         await inbox.count(3)
     assert inbox.ids == ["1", "2", "3"]

@@ -13,6 +13,7 @@ from shared.bus import Disconnected, streams
 from shared.bus.objects import CHUNK
 from shared.errors import MalformedError, TransientError, WaitingError
 from shared.model import Digest
+from tests.fixtures.freeze import frozen
 from tests.fixtures.nats import until
 
 LIMIT = 64 * 1024 * 1024
@@ -228,13 +229,9 @@ async def test_a_server_that_stops_in_the_middle_ends_a_read_within_thirty_secon
     await reconciler.objects.exists(digest)
     task = asyncio.create_task(reconciler.objects.get(digest, limit=LIMIT))
     await asyncio.sleep(0)
-    os.kill(nats_server.server.pid, signal.SIGSTOP)
     before = time.monotonic()
-    try:
-        with pytest.raises(TransientError):
-            await task
-    finally:
-        os.kill(nats_server.server.pid, signal.SIGCONT)
+    with frozen(nats_server.server.pid), pytest.raises(TransientError):
+        await task
     assert time.monotonic() - before < 10
     assert await reconciler.objects.get(digest, limit=LIMIT) == data
 

@@ -1,12 +1,11 @@
 import asyncio
-import os
-import signal
 import time
 
 import pytest
 
 from shared.bus import EventPublisher, Outbox, streams
 from shared.errors import MalformedError
+from tests.fixtures.freeze import frozen
 from tests.fixtures.nats import answering, message, running, until
 
 SUBJECT = "events.local.info.Kustomization.ns.a"
@@ -62,13 +61,12 @@ async def test_with_a_stopped_server_an_event_is_accepted_soon_and_stored_once(
 ) -> None:
     outbox = Outbox(tmp_path / "outbox")
     publisher = EventPublisher(bus, outbox)
-    os.kill(nats_server.server.pid, signal.SIGSTOP)
-    before = time.monotonic()
-    assert await publisher.accept(SUBJECT, message(SUBJECT, "1"))
-    assert await publisher.accept(SUBJECT, message(SUBJECT, "2"))
-    assert time.monotonic() - before < 1
-    assert not outbox.empty
-    os.kill(nats_server.server.pid, signal.SIGCONT)
+    with frozen(nats_server.server.pid):
+        before = time.monotonic()
+        assert await publisher.accept(SUBJECT, message(SUBJECT, "1"))
+        assert await publisher.accept(SUBJECT, message(SUBJECT, "2"))
+        assert time.monotonic() - before < 1
+        assert not outbox.empty
     async with running(publisher.run()):
         await emptied(outbox)
     assert await stored(bus) == ["1", "2"]

@@ -1,7 +1,5 @@
 import dataclasses
-import os
 import shutil
-import signal
 import time
 
 import pytest
@@ -9,6 +7,7 @@ import pytest
 from shared.bus import NoStream, streams
 from shared.bus.errors import BusFull, Disconnected
 from shared.errors import MalformedError, TransientError
+from tests.fixtures.freeze import frozen
 from tests.fixtures.nats import answering, message, until
 
 SUBJECT = "events.local.info.Kustomization.ns.a.b"
@@ -175,15 +174,12 @@ async def test_a_restart_of_the_server_loses_nothing_and_the_connection_comes_ba
 
 async def test_a_stopped_server_makes_a_publish_fail_fast(nats_server, bus) -> None:
     await bus.declare(streams.EVENTS)
-    os.kill(nats_server.server.pid, signal.SIGSTOP)
-    try:
+    with frozen(nats_server.server.pid):
         for number in range(3):
             before = time.monotonic()
             with pytest.raises(Disconnected):
                 await bus.publish(SUBJECT, message(SUBJECT, str(number)))
             assert time.monotonic() - before < 1
-    finally:
-        os.kill(nats_server.server.pid, signal.SIGCONT)
     # What the server took meanwhile and what is sent again are one message.
     for number in range(3):
         await bus.publish(SUBJECT, message(SUBJECT, str(number)), timeout=5)
@@ -194,8 +190,7 @@ async def test_a_stopped_server_does_not_make_us_hoard_what_it_does_not_read(
     nats_server, bus
 ) -> None:
     await bus.declare(streams.EVENTS)
-    os.kill(nats_server.server.pid, signal.SIGSTOP)
-    try:
+    with frozen(nats_server.server.pid):
         refusals = set()
         for number in range(40):
             with pytest.raises(Disconnected) as caught:
@@ -204,17 +199,11 @@ async def test_a_stopped_server_does_not_make_us_hoard_what_it_does_not_read(
                 )
             refusals.add(caught.value.message.partition(" does not read")[1])
         assert " does not read" in refusals
-    finally:
-        os.kill(nats_server.server.pid, signal.SIGCONT)
 
 
 async def test_an_unanswered_ping_does_not_end_the_connection_for_later(nats_server, bus) -> None:
-    os.kill(nats_server.server.pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(Disconnected):
-            await bus._connection.ping(0.1)
-    finally:
-        os.kill(nats_server.server.pid, signal.SIGCONT)
+    with frozen(nats_server.server.pid), pytest.raises(Disconnected):
+        await bus._connection.ping(0.1)
     await answering(bus)
     await bus.declare(streams.EVENTS)
     assert await bus.publish(SUBJECT, message(SUBJECT, "1"), timeout=5) == 1
