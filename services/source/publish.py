@@ -8,6 +8,7 @@ the store has the digest already, the event has the same id, the sequence is tak
 from services.source.core import events, status
 from services.source.core.artifact import announcement, current, successor
 from services.source.core.checkout import Checkout
+from services.source.core.declaration import about
 from services.source.ports import Announcer, ArtifactStore, Declarations, Json, Reporter
 from shared.api import GitRepository
 from shared.errors import SetpointError
@@ -86,7 +87,7 @@ class Publish:
         """
         Record that only a change of the declaration helps.
         """
-        repo = GitRepository.read(obj)
+        repo = about(obj)
         await self._tell(events.failed(repo, error, now=self._clock.now()))
         return await self._write(obj, status.stalled(repo, error, now=self._now))
 
@@ -101,7 +102,7 @@ class Publish:
         """
         Let the bus know the artifact of the status.
         """
-        repo = GitRepository.read(obj)
+        repo = about(obj)
         artifact = current(repo)
         if artifact is not None:
             await self._announcer.announce(announcement(repo, artifact))
@@ -117,7 +118,7 @@ class Publish:
             point("source.told")
 
     async def _write(self, obj: Json, patch: Json) -> Json:
-        if not status.changes(GitRepository.read(obj), patch):
+        if not status.changes(about(obj), patch):
             return obj
         written = await self._declarations.write_status(obj, patch)
         point("source.status")

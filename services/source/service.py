@@ -12,7 +12,7 @@ from typing import assert_never
 from services.source.collect import Collect, Known
 from services.source.core.artifact import current
 from services.source.core.checkout import Checkout, Unchanged
-from services.source.core.declaration import FINALIZER, GROUP, KIND
+from services.source.core.declaration import FINALIZER, GROUP, KIND, about
 from services.source.core.schedule import Backoff, steady
 from services.source.core.status import FETCH_FAILED, STORAGE_FAILED, Failure
 from services.source.fetch import Fetch
@@ -103,7 +103,12 @@ class SourceService:
         """
         if not self._complete:
             return None
-        found = (current(GitRepository.read(lane.obj)) for lane in self._lanes.values())
+        try:
+            found = [current(about(lane.obj)) for lane in self._lanes.values()]
+        except StalledError as exc:
+            # Nobody can say what this one refers to: nothing is known to be unused.
+            log.info("a status cannot be read", error=exc.message)
+            return None
         return set(self._lanes), frozenset(item.digest for item in found if item is not None)
 
     def command(self, command: Command) -> None:
@@ -192,14 +197,19 @@ class SourceService:
         """
         Take one look and return the seconds until the next; None waits for a change.
         """
-        repo = GitRepository.read(lane.working)
-        if repo.metadata.deletion_timestamp:
+        meta = about(lane.working).metadata
+        if meta.deletion_timestamp:
             # The artifact goes when nobody has referred to it for a while.
             lane.wrote(await self._declarations.set_finalizer(lane.working, present=False))
             return None
-        if FINALIZER not in repo.metadata.finalizers:
+        if FINALIZER not in meta.finalizers:
             lane.wrote(await self._declarations.set_finalizer(lane.working, present=True))
+        try:
             repo = GitRepository.read(lane.working)
+        except StalledError as exc:
+            lane.wrote(await self._steps.publish.stalled(lane.working, exc))
+            bound.error("stalled", reason=exc.reason, error=exc.message)
+            return await self._announce(lane, None, bound)
         if repo.spec.suspend:
             lane.wrote(await self._steps.publish.suspended(lane.working))
             return await self._announce(lane, None, bound)
@@ -259,7 +269,7 @@ class SourceService:
         return found
 
     async def _announce(self, lane: Lane, delay: float | None, bound: logs.Logger) -> float | None:
-        artifact = current(GitRepository.read(lane.working))
+        artifact = current(about(lane.working))
         if artifact == lane.announced:
             return delay
         try:

@@ -3,6 +3,7 @@ A GitRepository as this service reads it: what is asked for, and what it does no
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from services.source.core.location import Location
 from services.source.core.reference import Reference
@@ -44,6 +45,20 @@ _UNSUPPORTED: Mapping[str, tuple[Callable[[GitRepositorySpec], object], str]] = 
         "whole trees are fetched; leave paths out with spec.ignore, such as /* and !/deploy/",
     ),
 }
+
+# Stands in for a spec that cannot be read, so that the rest of its object can be.
+_NO_SPEC = {"url": "https://unreadable.invalid/spec", "interval": "1h"}
+
+
+def about(obj: Mapping[str, Any]) -> GitRepository:
+    """
+    Read all of a GitRepository but its spec, which may be one that cannot be read.
+
+    Raises:
+        StalledError: The status cannot be read either.
+
+    """
+    return GitRepository.read({**obj, "spec": _NO_SPEC})
 
 
 def refuse_unsupported(repo: GitRepository) -> None:

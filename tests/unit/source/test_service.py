@@ -322,3 +322,52 @@ async def test_two_sources_do_not_wait_for_each_other(world):
     assert world.condition() == ("True", "Succeeded")
     blocked.set()
     await world.settle()
+
+
+# Seconds beyond what other clients of the API can count; the API server takes it all the same.
+ENDLESS = "3000000h"
+
+
+async def test_a_spec_that_cannot_be_read_stops_nobody_and_keeps_its_artifact(world):
+    world.declarations.declare("app")
+    world.declarations.declare("other", uid="uid-2")
+    await world.settle()
+    stored = dict(world.store.stored)
+    world.declarations.declare("app", interval=ENDLESS)
+    await world.settle()
+    assert world.condition() == ("False", "Failed")
+    assert world.condition("Stalled") == ("True", "Failed")
+    assert "spec.interval" in world.status["conditions"][0]["message"]
+    looked = len(world.origin.questions)
+    for _ in range(17):
+        await world.advance(60)
+    assert world.store.stored == stored
+    assert len(world.origin.questions) > looked
+    world.declarations.declare("app")
+    await world.settle()
+    assert world.condition() == ("True", "Succeeded")
+    assert world.condition("Stalled") is None
+
+
+async def test_a_source_whose_spec_cannot_be_read_can_be_deleted(world):
+    world.declarations.declare("app")
+    await world.settle()
+    world.declarations.declare("app", interval=ENDLESS)
+    await world.settle()
+    world.declarations.delete("app")
+    await world.settle()
+    assert world.declarations.objects == {}
+
+
+async def test_while_a_status_cannot_be_read_nothing_is_collected(world):
+    world.declarations.declare("app")
+    await world.settle()
+    world.declarations.delete("app")
+    world.declarations.declare("odd", uid="uid-2")
+    await world.settle()
+    stored = dict(world.store.stored)
+    odd = world.declarations.objects["ns", "odd"]
+    world.declarations._store(("ns", "odd"), odd | {"status": {"artifact": {"digest": "?"}}})
+    for _ in range(17):
+        await world.advance(60)
+    assert world.store.stored == stored
