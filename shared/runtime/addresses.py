@@ -4,18 +4,20 @@ Which addresses a service may be sent to by what a repository or a tenant declar
 Link-local (cloud metadata among it), loopback, unspecified and multicast addresses, and the
 endpoints of the API server and of NATS, are refused; private ranges are allowed, since most origins
 are there. ``PolicyResolver`` checks what a name resolves to, at connect, so that a second answer of
-a name server changes nothing; a literal address has no lookup: ``check_url`` first, at each hop.
+a name server changes nothing. ``guarded`` judges the very address that a socket is made for: what
+one reader of a URL takes for a name may be a literal address to the next.
 """
 
 import ipaddress
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 
 from shared.errors import StalledError
+from shared.runtime.names import Names
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -121,7 +123,7 @@ class PolicyResolver(AbstractResolver):
 
     def __init__(self, policy: AddressPolicy, inner: AbstractResolver | None = None) -> None:
         self._policy = policy
-        self._inner = inner or ThreadedResolver()
+        self._inner = inner or Names()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -139,6 +141,19 @@ class PolicyResolver(AbstractResolver):
         Close the inner resolver.
         """
         await self._inner.close()
+
+
+def guarded(policy: AddressPolicy) -> Callable[[tuple[Any, ...]], socket.socket]:
+    """
+    Return what makes the sockets of aiohttp, for allowed addresses only.
+    """
+
+    def make(found: tuple[Any, ...]) -> socket.socket:
+        family, type_, proto, _, (address, port, *_) = found
+        policy.check(str(address), str(address), int(port))
+        return socket.socket(family=family, type=type_, proto=proto)
+
+    return make
 
 
 def _plain(address: IPAddress) -> IPAddress:

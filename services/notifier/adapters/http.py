@@ -10,9 +10,11 @@ import aiohttp
 
 from services.notifier.core.wire import Reply, Request
 from shared.errors import TransientError
-from shared.runtime.addresses import AddressPolicy, PolicyResolver, TargetForbidden
+from shared.runtime.addresses import AddressPolicy, PolicyResolver, TargetForbidden, guarded
 
 ANSWER_LIMIT = 64 * 1024  # bytes of an answer that are read
+# Connections at once: many slow Providers must not keep the others waiting for one.
+_CONNECTIONS = 512
 _PER_HOST = 8  # connections; each Provider has one request under way at most
 _CONNECT = 5.0  # seconds; the Provider's timeout is for the whole
 
@@ -33,6 +35,8 @@ class WebhookChannel:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 resolver=PolicyResolver(self._policy),
+                socket_factory=guarded(self._policy),
+                limit=_CONNECTIONS,
                 limit_per_host=_PER_HOST,
                 # A name is looked up, and judged, for each connection.
                 use_dns_cache=False,

@@ -3,7 +3,6 @@ Git origins: the name is resolved and vetted here, the conversation is a worker'
 """
 
 import asyncio
-import socket
 from collections import defaultdict
 from dataclasses import asdict
 
@@ -15,6 +14,7 @@ from services.source.core.reference import FAILED
 from shared.errors import SetpointError, StalledError, TransientError
 from shared.model import Digest, Revision
 from shared.runtime.addresses import AddressPolicy
+from shared.runtime.names import Names
 
 PER_HOST = 2  # looks at one host at a time: a slow host must not hold all workers
 RESOLVE_TIMEOUT = 10.0  # seconds; a resolver's own are longer
@@ -28,6 +28,7 @@ class GitOrigin:
     def __init__(self, workers: Workers, policy: AddressPolicy) -> None:
         self._workers = workers
         self._policy = policy
+        self._names = Names()
         self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(PER_HOST)
         )
@@ -61,10 +62,9 @@ class GitOrigin:
         )
 
     async def _resolve(self, at: Location) -> list[str]:
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(RESOLVE_TIMEOUT):
-                found = await loop.getaddrinfo(at.host, at.port, type=socket.SOCK_STREAM)
+                addresses = await self._names.addresses(at.host, at.port)
         except (OSError, UnicodeError, TimeoutError) as exc:
             why = getattr(exc, "strerror", None) or "no answer from the name server"
             raise TransientError(
@@ -72,7 +72,6 @@ class GitOrigin:
                 "spec.url and the name server",
                 reason=FAILED,
             ) from exc
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         try:
             for address in addresses:
                 self._policy.check(at.host, address, at.port)
