@@ -5,7 +5,6 @@ All lanes, the sources they know, and which lane has which object: pure memory, 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from services.reconciler.core.dependencies import dependency_key
 from services.reconciler.core.rendering import reusable
 from services.reconciler.core.sources import Source, merge_announcement, merge_object
 from services.reconciler.lane import Lane
@@ -158,14 +157,13 @@ class Lanes:
         """
         Return the lanes that depend on ``lane``.
         """
-        own = dependency_key(lane.name, lane.namespace, lane.namespace)
         return [
             other
-            for other in self
-            if any(
-                dependency_key(one.get("name", ""), one.get("namespace", ""), other.namespace)
-                == own
-                for one in other.spec.get("dependsOn") or ()
+            for other in self._lanes.values()
+            if (named := other.spec.get("dependsOn"))
+            and any(
+                (one.get("namespace") or other.namespace, one.get("name")) == lane.key
+                for one in named
             )
         ]
 

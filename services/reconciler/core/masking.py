@@ -78,6 +78,8 @@ class SecretValues:
         """
         Replace whatever belongs to a remembered value.
         """
+        if not self._values:
+            return text
         parts: list[str] = []
         shown_to = hidden_to = 0
         for start in range(len(text) - SHORTEST_SECRET + 1):
