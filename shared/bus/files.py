@@ -3,6 +3,10 @@
 import os
 from pathlib import Path
 
+import structlog
+
+log = structlog.get_logger()
+
 
 def replace(path: Path, data: bytes) -> None:
     """
@@ -12,6 +16,16 @@ def replace(path: Path, data: bytes) -> None:
     new = path.with_name(path.name + ".new")
     new.write_bytes(data)
     new.replace(path)
+
+
+def keep(path: Path, data: bytes) -> None:
+    """
+    Write a file that only spares the next start some work: a disk that is full stops nothing.
+    """
+    try:
+        replace(path, data)
+    except OSError as error:
+        log.error("file not kept", path=str(path), error=error.strerror)  # noqa: TRY400
 
 
 def sync_directory(path: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from shared.bus.files import replace, sync_directory
+from shared.bus.files import keep, sync_directory
 
 log = structlog.get_logger()
 
@@ -70,14 +70,21 @@ class Outbox:
 
     async def append(self, entry: Entry) -> bool:
         """
-        Take an entry; when this returns True it is on the disk. False: the outbox is full.
+        Take an entry; when this returns True it is on the disk. False: outbox or disk is full.
         """
         line = _line(entry)
         async with self._writing:
+            self._notice_removal()
             if self._end + len(line) > self._limit:
                 self.refused += 1
                 return False
-            await _to_the_end(_append, self._path, self._end, line)
+            try:
+                await _to_the_end(_append, self._path, self._end, line)
+            except OSError as error:
+                # What the event tells of goes on all the same: drift is healed, status written.
+                self.refused += 1
+                log.error("event not kept", path=str(self._path), error=error.strerror)  # noqa: TRY400
+                return False
             self._end += len(line)
             return True
 
@@ -90,6 +97,8 @@ class Outbox:
         sent = 0
         async with self._draining:
             while not self.empty:
+                if self._notice_removal():
+                    break
                 entry, after = await asyncio.to_thread(_read_line, self._path, self._done)
                 if entry is not None:
                     await send(entry)
@@ -100,15 +109,27 @@ class Outbox:
     def __repr__(self) -> str:
         return f"<Outbox {self._path.name} {self.size} of {self._limit} bytes wait>"
 
+    def _notice_removal(self) -> bool:
+        # Whoever removed it removed what waited; what comes next must not stand behind a hole.
+        gone = not self.empty and not self._path.exists()
+        if gone:
+            log.error("outbox removed", path=str(self._path), lost_bytes=self.size)
+            self._done = self._end = 0
+        return gone
+
     async def _mark(self, start: int, after: int) -> None:
         # Nothing here is synced: after a power cut some events go twice, which their ids bear.
         async with self._writing:
             self._done = after
-            if self.empty:
+            if not self.empty:
+                keep(self._done_path, _done_mark(self._path, start, after))
+                return
+            try:
                 _clear(self._path, self._done_path)
-                self._done = self._end = 0
+            except OSError as error:
+                log.error("outbox not emptied", path=str(self._path), error=error.strerror)  # noqa: TRY400
             else:
-                replace(self._done_path, _done_mark(self._path, start, after))
+                self._done = self._end = 0
 
 
 def _line(entry: Entry) -> bytes:

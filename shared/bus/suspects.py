@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from shared.bus.files import replace
+from shared.bus.files import keep
 
 
 class Suspects:
@@ -51,7 +51,7 @@ class Suspects:
 
     def _save(self) -> None:
         if self._path is not None:
-            replace(self._path, json.dumps(self._counts).encode())
+            keep(self._path, json.dumps(self._counts).encode())
 
 
 def _read(path: Path) -> dict[str, int]:

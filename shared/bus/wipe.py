@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from shared.bus.files import replace
+from shared.bus.files import keep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Watermarks:
         self._saved[stream] = self._marks[stream]
         if self._path is not None:
             text = json.dumps({name: asdict(mark) for name, mark in self._saved.items()})
-            replace(self._path, text.encode())
+            keep(self._path, text.encode())
 
 
 def _read(path: Path) -> dict[str, Mark]:

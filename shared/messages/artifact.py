@@ -4,6 +4,8 @@ from pydantic import Field
 
 from shared.messages.base import Message
 
+_DIGEST = r"^sha256:[0-9a-f]{64}$"
+
 
 class RevisionAnnounced(Message):
     """
@@ -18,7 +20,7 @@ class RevisionAnnounced(Message):
     uid: str
     sequence: int
     revision: str
-    digest: str
-    index_digest: str = ""
+    digest: str = Field(pattern=_DIGEST)
+    index_digest: str = Field(default="", pattern=rf"^$|{_DIGEST}")
     size: int = 0
     metadata: dict[str, str] = Field(default_factory=dict)

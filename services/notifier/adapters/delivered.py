@@ -35,7 +35,10 @@ class DeliveredFile:
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._ids.load(_read(self._path), self._clock.now().timestamp())
-        self._rewrite()
+        try:
+            self._rewrite()
+        except OSError as exc:
+            log.error("delivered ids not rewritten", error=exc.strerror)  # noqa: TRY400
 
     def knows(self, id_: str) -> bool:
         """

@@ -8,7 +8,7 @@ import structlog
 
 from services.notifier.ports import EventHandler, OrderHandler
 from shared.bus import Ack, Bus, Outcome, Received, outcome_of
-from shared.errors import SetpointError
+from shared.errors import MalformedError, SetpointError
 from shared.messages import (
     Command,
     DeadLetter,
@@ -131,8 +131,16 @@ class BusLetters:
         Return namespace and name of the Providers for which orders wait.
         """
         waiting = await self._bus.subjects(subjects.DELIVERIES, f"deliveries.{self._cluster}.>")
-        found = (subjects.parse_delivery(subject) for subject in waiting)
-        return {(item.namespace, item.provider) for item in found}
+        found: set[tuple[str, str]] = set()
+        for subject in waiting:
+            try:
+                item = subjects.parse_delivery(subject)
+            except MalformedError as error:
+                # Nobody's order: it must not keep the lanes of all others closed.
+                log.error("order passed over", error=error.message)  # noqa: TRY400
+                continue
+            found.add((item.namespace, item.provider))
+        return found
 
     async def close_lanes(self, keep: set[tuple[str, str]]) -> None:
         """

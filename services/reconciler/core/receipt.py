@@ -110,7 +110,7 @@ def decode(data: bytes | None) -> dict[ObjectKey, Receipt]:
         if content["form"] != _FORM:
             return {}
         return dict(_row(row) for row in content["receipts"])
-    except (zlib.error, ValueError, KeyError, TypeError):
+    except (zlib.error, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

@@ -11,9 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.messages import RevisionAnnounced
+from shared.model import Digest
 
 SEQUENCE = "setpoint.dev/sequence"
 _ORIGIN_REVISION = "org.opencontainers.image.revision"
+_DIGITS = 18  # of a sequence; a longer number was never one
+_FOREIGN = (
+    "the digest of its artifact is no sha256: another program wrote it, and the source service "
+    "replaces it at its next look"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +54,20 @@ def from_object(obj: Mapping[str, Any]) -> Source:
         (c for c in status.get("conditions") or () if c.get("type") == "Ready"), {}
     )
     sequence = str(metadata.get(SEQUENCE, ""))
+    trouble = "" if ready.get("status") == "True" else str(ready.get("message", ""))
+    digest = str(artifact.get("digest", ""))
+    if digest and not _readable(digest):
+        digest, trouble = "", _FOREIGN
     return Source(
         kind=str(obj["kind"]),
         namespace=str(meta["namespace"]),
         name=str(meta["name"]),
         uid=str(meta["uid"]),
-        sequence=int(sequence) if sequence.isdecimal() else 0,
+        sequence=int(sequence) if sequence.isdecimal() and len(sequence) <= _DIGITS else 0,
         revision=str(artifact.get("revision", "")),
         origin_revision=str(metadata.get(_ORIGIN_REVISION, "")),
-        digest=str(artifact.get("digest", "")),
-        trouble="" if ready.get("status") == "True" else str(ready.get("message", "")),
+        digest=digest,
+        trouble=trouble,
     )
 
 
@@ -102,3 +112,11 @@ def merge_announcement(known: Source | None, seen: Source) -> Source | None:
     if seen.sequence == known.sequence and seen.digest == known.digest:
         return replace(known, index_digest=seen.index_digest or known.index_digest)
     return known
+
+
+def _readable(digest: str) -> bool:
+    try:
+        Digest.parse(digest)
+    except ValueError:
+        return False
+    return True

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.source.core.checkout import Checkout
 from shared.bus import ArtifactObjects
+from shared.errors import TransientError
 from shared.model import Digest
 from shared.runtime import logs
 
@@ -31,7 +32,14 @@ class BusStore:
         Store archive and index and read back that they are there.
         """
         # First to disk: what the status will name must survive a bus that is wiped.
-        await asyncio.to_thread(self._save, checkout)
+        try:
+            await asyncio.to_thread(self._save, checkout)
+        except OSError as exc:
+            raise TransientError(
+                f"artifact {checkout.digest} cannot be kept in {self._folder}: {exc.strerror}; "
+                "give the data directory of the source service room",
+                reason="StorageOperationFailed",
+            ) from exc
         await self._objects.put(checkout.digest, checkout.archive)
         await self._objects.put_index(checkout.digest, checkout.index)
 

@@ -2,6 +2,7 @@
 What went wrong with an origin, in words: which host, what was expected, what to do.
 """
 
+import errno
 import re
 import ssl
 from collections.abc import Iterator
@@ -113,6 +114,11 @@ def _connection(cause: BaseException) -> str:
             found = f"cannot be reached: {str(cause).rpartition(': ')[2].lower()}; {_UNREACHABLE}"
         case ConnectTimeoutError() | TimeoutError():
             found = f"does not answer; {_UNREACHABLE}"
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EROFS):
+            found = (
+                f"what it sends cannot be kept: {str(cause.strerror).lower()}; give the data directory of the "
+                "source service room"
+            )
         case OSError():
             why = cause.strerror or str(cause)
             found = f"cannot be reached: {why.lower()}; {_UNREACHABLE}"

@@ -91,7 +91,7 @@ class Workers:
 
         """
         async with self._free:
-            where = Path(tempfile.mkdtemp(prefix="git-", dir=self._where))
+            where = self._folder()
             worker = await self._take()
             done = False
             try:
@@ -113,6 +113,16 @@ class Workers:
             finally:
                 await asyncio.shield(self._release(worker, where, keep=done))
         return result
+
+    def _folder(self) -> Path:
+        try:
+            return Path(tempfile.mkdtemp(prefix="git-", dir=self._where))
+        except OSError as exc:
+            raise TransientError(
+                f"nothing can be written into {self._where}: {exc.strerror}; give the data "
+                "directory of the source service room",
+                reason="GitOperationFailed",
+            ) from exc
 
     async def _release(self, worker: _Worker, where: Path, *, keep: bool) -> None:
         if keep:

@@ -122,6 +122,16 @@ async def test_letters_come_in_order_and_once_per_id(letters_and_bus, background
     await until(only_the_other)
 
 
+async def test_a_subject_that_is_nobodys_hides_no_addressee(connect_bus):
+    bus = await connect_bus("notifier")
+    await bus.declare(*DECLARED_BY["notifier"])
+    letters = BusLetters(bus, cluster="local", clock=SystemClock())
+    for subject in ("deliveries.local.Not_A_Namespace.hook", "deliveries.local.short"):
+        await bus.publish_raw(subject, b"{}", subject, within=5)
+    await letters.enqueue(order("m"), id_="id", trace="")
+    assert await letters.addressees() == {("apps", "hook")}
+
+
 @both
 async def test_a_letter_that_a_lane_held_comes_first_in_the_next(letters_and_bus, background):
     letters, _ = letters_and_bus
@@ -270,6 +280,16 @@ def memory(request, tmp_path):
         return found
 
     return reopened
+
+
+async def test_a_full_disk_costs_the_real_memory_its_tidiness_alone(tmp_path):
+    found = DeliveredFile(tmp_path / "delivered", SystemClock())
+    found.open()
+    await found.remember("0" * 32)
+    (tmp_path / "delivered.part").symlink_to("/dev/full")
+    again = DeliveredFile(tmp_path / "delivered", SystemClock())
+    again.open()
+    assert again.knows("0" * 32)
 
 
 async def test_a_memory_knows_after_a_restart_what_it_was_told(memory):

@@ -4,6 +4,7 @@ import pytest
 
 from services.source.adapters.store import BusStore
 from shared.bus.streams import DECLARED_BY
+from shared.errors import TransientError
 from shared.model import Digest
 from tests.fakes.source.ports import FakeStore, checkout
 
@@ -60,3 +61,15 @@ async def test_the_disk_forgets_what_is_not_in_use(store):
 
 async def test_removing_what_is_not_there_is_no_fault(store):
     await store.remove(Digest.of(b"nothing"))
+
+
+async def test_a_full_disk_is_said_and_nothing_is_stored_without_its_copy(real, tmp_path):
+    part = tmp_path / "artifacts" / f"{ONE.digest.hex}.tar.gz.part"
+    part.symlink_to("/dev/full")
+    with pytest.raises(TransientError, match=r"cannot be kept in .*No space left") as caught:
+        await real.put(ONE)
+    assert caught.value.reason == "StorageOperationFailed"
+    assert await real.names() == []
+    part.unlink()
+    await real.put(ONE)
+    assert await real.ensure(ONE.digest)

@@ -162,3 +162,13 @@ async def test_a_worker_shows_no_credentials_to_other_programs(workers, ask, tmp
             assert b"hunter2" not in (process / "environ").read_bytes()
         look.cancel()
         await asyncio.gather(look, return_exceptions=True)
+
+
+async def test_a_data_directory_that_takes_nothing_is_said(origin, workers, repo, server, ask):
+    repo.commit({"a": "1"})
+    where = workers._where
+    where.rename(where.with_suffix(".away"))
+    with pytest.raises(TransientError, match="data directory of the source service"):
+        await origin.look(ask(server.url()))
+    where.with_suffix(".away").rename(where)
+    assert isinstance(await origin.look(ask(server.url())), Checkout)

@@ -1,3 +1,6 @@
+import pytest
+from pydantic import ValidationError
+
 from services.reconciler.core.sources import (
     Source,
     from_announcement,
@@ -86,3 +89,43 @@ def test_object_and_announcement_read_alike():
         digest=known().digest,
     )
     assert from_object(obj) == from_announcement(message) == known()
+
+
+def declared(**artifact):
+    return {
+        "kind": "GitRepository",
+        "metadata": {"namespace": "apps", "name": "repo", "uid": "u1"},
+        "status": {
+            "artifact": {"revision": "main@sha1:" + "5" * 40, "digest": "sha256:" + "5" * 64}
+            | artifact
+        },
+    }
+
+
+@pytest.mark.parametrize("digest", ["sha512:" + "5" * 128, "blake3:" + "5" * 64, "sha256:5", "?"])
+def test_an_artifact_whose_digest_is_another_programs_is_none_and_that_is_said(digest):
+    found = from_object(declared(digest=digest))
+    assert found.digest == ""
+    assert "no sha256" in found.trouble
+    assert from_object(declared()).digest == "sha256:" + "5" * 64
+
+
+@pytest.mark.parametrize("sequence", ["9" * 5000, "-1", "1e9", "²", ""])
+def test_a_sequence_that_is_no_number_of_ours_counts_as_none(sequence):
+    assert from_object(declared(metadata={"setpoint.dev/sequence": sequence})).sequence == 0
+
+
+@pytest.mark.parametrize("forged", [{"digest": "sha512:" + "5" * 128}, {"index_digest": "d"}])
+def test_an_announcement_without_a_digest_of_ours_is_malformed(forged):
+    words = {
+        "kind": "GitRepository",
+        "namespace": "apps",
+        "name": "repo",
+        "uid": "u1",
+        "sequence": 6,
+        "revision": "main@sha1:" + "6" * 40,
+        "digest": "sha256:" + "6" * 64,
+    }
+    assert RevisionAnnounced.model_validate(words).index_digest == ""
+    with pytest.raises(ValidationError):
+        RevisionAnnounced.model_validate(words | forged)

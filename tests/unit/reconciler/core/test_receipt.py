@@ -55,6 +55,7 @@ def test_bytes_that_are_no_receipts_are_none(data):
         orjson.dumps({"form": 2, "receipts": []}),
         orjson.dumps({"form": 1, "receipts": [["short"]]}),
         orjson.dumps({"form": 1, "receipts": [["n_a__X", "u", "d", "t", "many", "1"]]}),
+        orjson.dumps({"form": 1, "receipts": [[None, "u", "d", "t", 1, "1"]]}),
         orjson.dumps({"form": 1, "receipts": 5}),
     ],
 )

@@ -141,3 +141,15 @@ def test_each_user_hears_its_own_inbox_only() -> None:
     for name, user in users.items():
         want = [">"] if name == "admin" else [f"_INBOX.{name}.>"]
         assert user["permissions"]["subscribe"]["allow"] == want
+
+
+def test_a_full_disk_costs_what_the_next_start_would_know_and_no_more(tmp_path: Path) -> None:
+    for name in ("streams.json.new", "suspects.json.new"):
+        (tmp_path / name).symlink_to("/dev/full")
+    marks = Watermarks(tmp_path / "streams.json")
+    assert not marks.seen("EVENTS", "monday", 5)
+    assert marks.seen("EVENTS", "tuesday", 3)
+    marks.told("EVENTS")
+    suspects = Suspects(tmp_path / "suspects.json")
+    assert [suspects.begin("m", attempts) for attempts in range(1, 4)] == [0, 0, 1]
+    suspects.ended("m")

@@ -200,3 +200,53 @@ async def test_appending_while_draining_keeps_the_order(tmp_path: Path) -> None:
 
 def test_it_says_what_it_is(tmp_path: Path) -> None:
     assert repr(Outbox(tmp_path / "outbox")) == "<Outbox outbox 0 of 67108864 bytes wait>"
+
+
+def fill_the_disk(path: Path) -> None:
+    """Let every write to this file fail as on a full disk."""
+    path.unlink(missing_ok=True)
+    path.symlink_to("/dev/full")
+
+
+async def test_on_a_full_disk_an_event_is_refused_and_nothing_breaks(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    fill_the_disk(tmp_path / "outbox")
+    assert not await outbox.append(entry(0))
+    assert (outbox.refused, outbox.empty) == (1, True)
+    (tmp_path / "outbox").unlink()
+    assert await outbox.append(entry(1))
+    sink = Sink()
+    await outbox.drain(sink)
+    assert sink.taken == [entry(1)]
+
+
+async def test_on_a_full_disk_what_waits_is_sent_once_by_this_process(tmp_path: Path) -> None:
+    outbox = await filled(tmp_path / "outbox", 3)
+    fill_the_disk(tmp_path / "outbox.done.new")
+    sink = Sink()
+    assert await outbox.drain(sink) == 3
+    assert await outbox.drain(sink) == 0
+    assert sink.taken == [entry(number) for number in range(3)]
+
+
+async def test_an_outbox_that_cannot_be_emptied_sends_only_what_is_new(tmp_path: Path) -> None:
+    outbox = await filled(tmp_path / "outbox", 2)
+    (tmp_path / "outbox.done").mkdir()  # no file can be removed under this name
+    sink = Sink()
+    await outbox.drain(sink)
+    assert outbox.empty
+    await outbox.append(entry(2))
+    await outbox.drain(sink)
+    assert sink.taken == [entry(number) for number in range(3)]
+
+
+async def test_a_removed_outbox_takes_what_waited_with_it_and_nothing_else(tmp_path: Path) -> None:
+    outbox = await filled(tmp_path / "outbox", 2)
+    (tmp_path / "outbox").unlink()
+    sink = Sink()
+    assert await outbox.drain(sink) == 0
+    await outbox.append(entry(2))
+    (tmp_path / "outbox").unlink()
+    await outbox.append(entry(3))
+    assert await outbox.drain(sink) == 1
+    assert sink.taken == [entry(3)]
