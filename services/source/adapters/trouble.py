@@ -116,8 +116,8 @@ def _connection(cause: BaseException) -> str:
             found = f"does not answer; {_UNREACHABLE}"
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EROFS):
             found = (
-                f"what it sends cannot be kept: {str(cause.strerror).lower()}; give the data directory of the "
-                "source service room"
+                f"what it sends cannot be kept: {str(cause.strerror).lower()}; give the data "
+                "directory of the source service room"
             )
         case OSError():
             why = cause.strerror or str(cause)
