@@ -2,10 +2,12 @@
 Apply what is desired, stage by stage; objects of a stage do not depend on each other.
 
 A refusal is recorded for its object; everything goes on but what needs the refused one: its
-namespace, or the definition of its kind.
+namespace, or the definition of its kind. A webhook that does not answer takes up to half a minute
+for each object: a pass tries a few, and their next tries keep aside of everybody else's.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -27,7 +29,13 @@ _ESTABLISH = 10.0  # seconds for a definition to be established; it takes about 
 _FOLD_TRIES = 5  # a controller that has just seen a new object writes its status two or three times
 _GONE = 30.0  # seconds for an object to go that is replaced
 _ASK_AGAIN = 0.1  # seconds until discovery is asked again for a kind just defined
+_UNANSWERED = "WebhookUnavailable"  # the reason of a refusal for which a webhook is to blame
+_TRIES = 4  # objects of a kind whose webhook does not answer, until a pass sends no more of them
+_ASIDE = 8  # of those tried at once, of all lanes; the turns of the others stay free
 _DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
+
+
+GroupKind = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +57,14 @@ class Applied:
     actions: dict[ObjectKey, Action] = field(default_factory=dict)
     refused: dict[ObjectKey, Refused] = field(default_factory=dict)
     cut: bool = False  # something newer came: the rest was not sent
+    accepted: set[GroupKind] = field(default_factory=set)
+    unanswered: Counter[GroupKind] = field(default_factory=Counter)
+
+    def hopeless(self, kind: GroupKind) -> bool:
+        """
+        Say whether the webhooks of a kind answer for none of its objects.
+        """
+        return self.unanswered[kind] >= _TRIES and kind not in self.accepted
 
 
 class Apply:
@@ -59,6 +75,7 @@ class Apply:
     def __init__(self, cluster: Cluster, *, parallel: int) -> None:
         self._cluster = cluster
         self._parallel = asyncio.Semaphore(parallel)
+        self._aside = asyncio.Semaphore(_ASIDE)
 
     async def run(
         self,
@@ -84,7 +101,8 @@ class Apply:
                 done.cut = True
                 break
             async with asyncio.TaskGroup() as group:
-                for one in stage:
+                # Those that failed most come last: each gets its try.
+                for one in sorted(stage, key=lambda one: lane.memory.unanswered.get(one.key, -1)):
                     group.create_task(self._guarded(lane, one, everything, done))
             point("reconciler.stage-applied")
             await self._established(lane, stage)
@@ -128,14 +146,32 @@ class Apply:
         if blocker is not None:
             done.refused[one.key] = Refused(message=f"needs {blocker}, which was refused")
             return
-        async with self._parallel:
-            try:
-                done.actions[one.key] = await self.one(lane, one)
-                lane.drifted.pop(one.key, None)
-            except SetpointError as exc:
-                done.refused[one.key] = Refused(
-                    message=exc.message, final=isinstance(exc, StalledError)
-                )
+        async with self._aside if one.key in lane.memory.unanswered else self._parallel:
+            await self._tried(lane, one, done)
+
+    async def _tried(self, lane: Lane, one: Desired, done: Applied) -> None:
+        kind, unanswered = (one.key.group, one.key.kind), lane.memory.unanswered
+        if done.hopeless(kind):
+            unanswered.setdefault(one.key, 0)
+            done.refused[one.key] = Refused(
+                message=f"not sent, as the webhook of others of kind {kind[1]} does not answer; it "
+                "is tried again"
+            )
+            return
+        try:
+            done.actions[one.key] = await self.one(lane, one)
+            lane.drifted.pop(one.key, None)
+        except SetpointError as exc:
+            done.refused[one.key] = Refused(
+                message=exc.message, final=isinstance(exc, StalledError)
+            )
+            if exc.reason == _UNANSWERED:
+                unanswered[one.key] = unanswered.get(one.key, 0) + 1
+                done.unanswered[kind] += 1
+                return
+        else:
+            done.accepted.add(kind)
+        unanswered.pop(one.key, None)
 
     async def _send(self, lane: Lane, wanted: Desired) -> Json:
         content = await self._content(lane, wanted)

@@ -67,6 +67,8 @@ class Memory:
     fights: dict[ObjectKey, Fight] = field(default_factory=dict)
     standing: dict[ObjectKey, Held] = field(default_factory=dict)
     refused: dict[ObjectKey, str] = field(default_factory=dict)
+    # How often in a row a webhook did not answer for the object; 0 if it was not sent for that.
+    unanswered: dict[ObjectKey, int] = field(default_factory=dict)
     render: LastRender | None = None
 
     def forget(self, key: ObjectKey) -> None:
@@ -75,5 +77,5 @@ class Memory:
         """
         for part in (self.receipts, self.health, self.versions, self.verified, self.options):
             part.pop(key, None)
-        for other in (self.fights, self.standing, self.refused):
+        for other in (self.fights, self.standing, self.refused, self.unanswered):
             other.pop(key, None)

@@ -63,7 +63,7 @@ class _Answer:
         if not self.target.secret:
             return self.message[:MESSAGE_LIMIT] or f"status {self.code}"
         webhook = _WEBHOOK.search(self.message)
-        parts = [f"{cause.field} ({cause.reason})" for cause in self.causes]
+        parts = [f"{one.field} ({one.reason})" for one in self.causes if one.field or one.reason]
         if webhook:
             parts.append(f"webhook {webhook.group(1)}")
         return ", ".join(parts) or self.reason or f"status {self.code}"

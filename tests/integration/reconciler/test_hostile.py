@@ -1,8 +1,78 @@
 """What others write, by mistake or on purpose, must not stop the reconciler for everybody."""
 
+import asyncio
 import json
 
+import pytest
+
 from tests.fixtures.reconciler import REPO, config
+
+SECRETS = 60
+
+
+@pytest.fixture
+async def silent_webhook(rec):
+    """A webhook for Secrets of this namespace that never answers; counts its calls."""
+    calls, name = [], f"silent-{rec.ns}"
+
+    async def hold(reader, writer):
+        calls.append(writer)
+        await reader.read(-1)
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+
+    def declare(**selector):
+        rec.apply(
+            {
+                "apiVersion": "admissionregistration.k8s.io/v1",
+                "kind": "ValidatingWebhookConfiguration",
+                "metadata": {"name": name},
+                "webhooks": [
+                    {
+                        "name": "silent.example.com",
+                        "clientConfig": {"url": f"https://127.0.0.1:{port}/"},
+                        "rules": [
+                            {
+                                "apiGroups": [""],
+                                "apiVersions": ["v1"],
+                                "operations": ["CREATE", "UPDATE"],
+                                "resources": ["secrets"],
+                            }
+                        ],
+                        "namespaceSelector": {
+                            "matchLabels": {"kubernetes.io/metadata.name": rec.ns}
+                        },
+                        "timeoutSeconds": 2,
+                        "sideEffects": "None",
+                        "admissionReviewVersions": ["v1"],
+                        **selector,
+                    }
+                ],
+            }
+        )
+        return calls
+
+    def remove():
+        rec.kubectl.run("delete", "validatingwebhookconfiguration", name, "--ignore-not-found")
+
+    yield declare, remove
+    remove()
+    server.close()
+    for writer in calls:
+        writer.transport.abort()
+
+
+def secrets(ns, count, **labels):
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": f"s{n}", "namespace": ns, "labels": labels},
+            "stringData": {"a": "b"},
+        }
+        for n in range(count)
+    ]
 
 
 async def test_a_digest_of_another_program_holds_up_its_own_kustomization_alone(rec):
@@ -24,3 +94,35 @@ async def test_a_digest_of_another_program_holds_up_its_own_kustomization_alone(
     await rec.ready("False", message="no sha256")
     await rec.at(await rec.push({"a.yaml": [config("a", rec.ns, b="2")]}))
     assert rec.live("configmap", "a")["data"] == {"b": "2"}
+
+
+async def test_a_webhook_that_does_not_answer_is_tried_for_a_few_objects_only(rec, silent_webhook):
+    declare, remove = silent_webhook
+    calls = declare()
+    rec.start()
+    await rec.push({"a.yaml": [*secrets(rec.ns, SECRETS), config("a", rec.ns)]})
+    rec.declare()
+    found = await rec.ready("False", message=f"{SECRETS} of {SECRETS + 1} objects refused")
+    assert "silent.example.com" in found["message"]
+    assert len(calls) < SECRETS / 2
+    assert rec.live("configmap", "a"), "what needs no such webhook is applied"
+    remove()
+    await rec.ready()
+    assert len(rec.kubectl("get", "secrets", "-o", "name").split()) == SECRETS
+
+
+async def test_what_such_a_webhook_does_not_concern_is_applied_in_the_same_pass(
+    rec, silent_webhook
+):
+    declare, remove = silent_webhook
+    declare(objectSelector={"matchLabels": {"checked": "yes"}})
+    rec.start()
+    objects = secrets(rec.ns, SECRETS)
+    for one in objects[:20]:
+        one["metadata"]["labels"] = {"checked": "yes"}
+    await rec.push({"a.yaml": objects})
+    rec.declare()
+    await rec.ready("False", message=f"20 of {SECRETS} objects refused")
+    assert len(rec.kubectl("get", "secrets", "-o", "name").split()) == SECRETS - 20
+    remove()
+    await rec.ready()
