@@ -266,8 +266,7 @@ class Lane:
             self.memory.options.pop(key, None)
         else:
             self.memory.options[key] = seen.options
-        # Kinds of which only metadata are watched have no state but being there.
-        self._set_health(key, Health(seen.health or Status.CURRENT, seen.message))
+        self._set_health(key, Health(seen.health, seen.message))
 
     def _set_health(self, key: ObjectKey, health: Health) -> None:
         if self.memory.health.get(key) == health:

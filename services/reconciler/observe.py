@@ -189,7 +189,6 @@ class Observer:
 
 
 def _key(group_kind: GroupKind, obj: Json) -> ObjectKey:
-    # Metadata-only objects call themselves PartialObjectMetadata: the watch knows the kind.
     meta = obj["metadata"]
     return ObjectKey(
         group=group_kind[0],

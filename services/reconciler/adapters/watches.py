@@ -1,6 +1,7 @@
 """Watches of the API server as notices; each begins with a snapshot and goes on for ever."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from services.reconciler.core.owner import OWNER_NAME
 from services.reconciler.ports import Alive, Kind, Notice, Seen, Silent, Snapshot
@@ -61,22 +62,23 @@ class KubeWatches:
         metadata_only: bool = False,
     ) -> AsyncIterator[Notice]:
         resource = await self._kube.resource(group, kind)
-        events = self._kube.watch(
+        watch = self._kube.watch(
             resource,
             namespace=namespace,
             labels=labels,
             fields=fields,
             metadata_only=metadata_only,
         )
-        async for event in events:
-            match event:
-                case Listed(items=items):
-                    yield Snapshot(objects=tuple(items))
-                case Changed(object=obj):
-                    yield Seen(object=obj)
-                case Gone(object=obj):
-                    yield Seen(object=obj, gone=True)
-                case Bookmark():
-                    yield Alive()
-                case Stale():
-                    yield Silent()
+        async with aclosing(watch) as events:
+            async for event in events:
+                match event:
+                    case Listed(items=items):
+                        yield Snapshot(objects=tuple(items))
+                    case Changed(object=obj):
+                        yield Seen(object=obj)
+                    case Gone(object=obj):
+                        yield Seen(object=obj, gone=True)
+                    case Bookmark():
+                        yield Alive()
+                    case Stale():
+                        yield Silent()

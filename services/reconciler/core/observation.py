@@ -21,15 +21,14 @@ class Observed:
     """
     One object as a watch, a list or a response showed it.
 
-    ``paused`` is the value of the annotation as it stands; ``health`` is None where only metadata
-    were watched.
+    ``paused`` is the value of the annotation as it stands.
     """
 
     uid: str
     resource_version: str
     token: str
     generation: int
-    health: Status | None = None
+    health: Status = Status.CURRENT
     message: str = ""
     owner_ok: bool = True
     paused: str = ""
@@ -51,14 +50,14 @@ def observe(obj: Mapping[str, Any], owner: Owner, *, now: datetime | None = None
 
     """
     metadata = obj.get("metadata") or {}
-    health = None if obj.get("kind") == "PartialObjectMetadata" else compute(obj, now=now)
+    health = compute(obj, now=now)
     return Observed(
         uid=str(metadata.get("uid") or ""),
         resource_version=str(metadata.get("resourceVersion") or ""),
         token=token_of(obj),
         generation=int(metadata.get("generation") or 0),
-        health=health.status if health else None,
-        message=health.message[:MESSAGE_CHARACTERS] if health else "",
+        health=health.status,
+        message=health.message[:MESSAGE_CHARACTERS],
         owner_ok=owner.owns(metadata.get("labels")),
         paused=str((metadata.get("annotations") or {}).get(PAUSED_UNTIL) or ""),
         terminating=bool(metadata.get("deletionTimestamp")),

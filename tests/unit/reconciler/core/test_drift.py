@@ -111,8 +111,8 @@ def test_another_version_of_the_same_entry_has_the_same_token():
 def test_a_metadata_only_event_is_judged_like_the_whole_object():
     case = recorded("scale")
     partial = {
-        "kind": "PartialObjectMetadata",
-        "apiVersion": "meta.k8s.io/v1",
+        "kind": case.live["kind"],
+        "apiVersion": case.live["apiVersion"],
         "metadata": case.live["metadata"],
     }
     assert judge(case.receipt, observe(partial, OWNER), has_generation=True) == CHANGED

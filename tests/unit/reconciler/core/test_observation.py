@@ -18,12 +18,12 @@ def test_a_whole_object_is_reduced_to_what_decisions_need():
     assert (found.paused, found.terminating, found.options) == ("", False, DEFAULT)
 
 
-def test_metadata_alone_say_nothing_about_health():
-    case = recorded("scale")
-    partial = {"kind": "PartialObjectMetadata", "metadata": case.live["metadata"]}
-    found = observe(partial, OWNER)
-    assert (found.health, found.message) == (None, "")
-    assert found.token == observe(case.live, OWNER).token
+def test_a_kind_of_which_only_metadata_are_watched_is_current_by_being_there():
+    metadata = {"name": "one", "uid": "u", "resourceVersion": "1"}
+    partial = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    assert observe(partial, OWNER).health is Status.CURRENT
+    metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert observe(partial, OWNER).health is Status.TERMINATING
 
 
 def test_it_is_small_whatever_the_object_is():
