@@ -22,6 +22,7 @@ from services.reconciler.core.events import (
 from services.reconciler.core.explain import DriftReport, explain
 from services.reconciler.core.fights import PEACE, on_due, on_reverted, on_write
 from services.reconciler.core.manifest import MANAGER, Desired
+from services.reconciler.core.masking import Mask
 from services.reconciler.core.options import Ssa, effective, options_of
 from services.reconciler.core.pause import Unreadable, pause_of
 from services.reconciler.core.plan import Action
@@ -69,11 +70,12 @@ class Revert:
     """
 
     def __init__(
-        self, cluster: Cluster, reporter: Reporter, apply_one: ApplyOne, *, clock: Clock
+        self, cluster: Cluster, reporter: Reporter, apply_one: ApplyOne, *, mask: Mask, clock: Clock
     ) -> None:
         self._cluster = cluster
         self._reporter = reporter
         self._apply_one = apply_one
+        self._mask = mask
         self._clock = clock
 
     async def run(self, lane: Lane, keys: Sequence[ObjectKey], *, interval: timedelta) -> bool:
@@ -109,7 +111,7 @@ class Revert:
                 return False
             if not certain and await self._nothing_to_change(lane, wanted, live):
                 return False
-        report = explain(wanted.object, live, receipt, kind=kind)
+        report = explain(wanted.object, live, receipt, kind=kind, mask=self._mask)
         if kind is DriftKind.CHANGED and not report.fields and live is not None:
             # Only the record of our ownership is damaged: the apply mends it, and who did it
             # changed nothing that anybody would have to know.
@@ -177,9 +179,10 @@ class Revert:
         try:
             await self._apply_one(lane, wanted)
         except SetpointError as exc:
-            lane.memory.refused[wanted.key] = exc.message
+            message = self._mask(exc.message)
+            lane.memory.refused[wanted.key] = message
             await self._reporter.tell(
-                correction_failed(lane.declared, report, exc.message, now=now),
+                correction_failed(lane.declared, report, message, now=now),
                 occurrence=occurrence,
             )
             return

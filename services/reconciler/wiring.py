@@ -161,7 +161,7 @@ def _build(runtime: Runtime, settings: Settings, world: _World) -> Service:
     report = Report(declarations, reporter, receipts, secrets=hidden, clock=clock)
     apply = Apply(cluster, parallel=_PARALLEL)
     prune = Prune(cluster, parallel=_PARALLEL)
-    revert = Revert(cluster, reporter, apply.one, clock=clock)
+    revert = Revert(cluster, reporter, apply.one, mask=hidden.mask, clock=clock)
     conclude = Conclude(report, clock=clock)
     steps = Steps(
         render=Render(

@@ -110,8 +110,9 @@ class _Walk:
             if not self._same(declared, live, path):
                 yield Difference(path=path, declared=declared, live=live)
         elif not keys:
+            there = set(live)
             for value in declared:
-                if value not in live:
+                if value not in there:
                     yield Difference(path=(*path, Member(value)), declared=value, live=ABSENT)
         else:
             by_key = {Item.of(item, keys): item for item in live}

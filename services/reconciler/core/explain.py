@@ -10,7 +10,7 @@ from services.reconciler.core.diff import Difference, differences
 from services.reconciler.core.drift import DriftKind
 from services.reconciler.core.fields import Entry, entries, holds, inner, own_entry, owned
 from services.reconciler.core.manifest import MANAGER, is_secret, key_of
-from services.reconciler.core.masking import MASK, Shown, is_sensitive, shown
+from services.reconciler.core.masking import MASK, Mask, Shown, is_sensitive, shown
 from services.reconciler.core.paths import ABSENT, Absent, Item, Path, lookup, render
 from services.reconciler.core.receipt import Receipt, token_time
 from shared.model import ObjectKey
@@ -76,10 +76,13 @@ def explain(
     receipt: Receipt | None,
     *,
     kind: DriftKind,
+    mask: Mask,
     manager: str = MANAGER,
 ) -> DriftReport:
     """
     Compare what we declare with what was there before the revert.
+
+    ``mask`` hides values that came from Secrets, wherever they were put.
 
     Fields that somebody took and left at our value are told only where nothing differs.
     """
@@ -97,7 +100,7 @@ def explain(
     paths = frozenset(one.path for one in changed) or lost
     who, since = owners.who(paths, token_time(receipt.token) if receipt else "")
     secret = is_secret(desired)
-    rows = tuple(_row(one, key, secret=secret) for one in changed[:FIELDS_SHOWN])
+    rows = tuple(_row(one, key, mask, secret=secret) for one in changed[:FIELDS_SHOWN])
     return DriftReport(
         key=key,
         kind=kind,
@@ -172,19 +175,19 @@ class _Owners:
         return one.time >= since if one.time else path not in self.ours
 
 
-def _row(one: Difference, key: ObjectKey, *, secret: bool) -> FieldChange:
-    path = render(one.path)
+def _row(one: Difference, key: ObjectKey, mask: Mask, *, secret: bool) -> FieldChange:
+    path = mask(render(one.path))
     hidden = (secret and bool(one.path) and one.path[0] in {"data", "stringData"}) or is_sensitive(
         path, key.name, *_item_names(one.path)
     )
     if hidden:
         return FieldChange(path=path, old=MASK, new=MASK)
-    return FieldChange(path=path, old=_value(one.declared), new=_value(one.live))
+    return FieldChange(path=path, old=_value(one.declared, mask), new=_value(one.live, mask))
 
 
 def _item_names(path: Path) -> Iterable[str]:
     return (str(value) for step in path if isinstance(step, Item) for _, value in step.keys)
 
 
-def _value(value: Any) -> Shown:
-    return None if value is ABSENT else shown(value)
+def _value(value: Any, mask: Mask) -> Shown:
+    return None if value is ABSENT else shown(value, mask)

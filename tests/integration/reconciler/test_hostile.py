@@ -8,6 +8,7 @@ import pytest
 from tests.fixtures.reconciler import REPO, config
 
 SECRETS = 60
+GROUP = "kustomize.toolkit.fluxcd.io"
 
 
 @pytest.fixture
@@ -126,3 +127,35 @@ async def test_what_such_a_webhook_does_not_concern_is_applied_in_the_same_pass(
     assert len(rec.kubectl("get", "secrets", "-o", "name").split()) == SECRETS - 20
     remove()
     await rec.ready()
+
+
+CANARY = "canary-9f8e7d6c"
+
+
+async def test_a_value_of_a_secret_shows_in_no_event_and_no_status_wherever_it_was_put(rec):
+    rec.kubectl(
+        "create", "secret", "generic", "vars", f"--from-literal=SHORT={CANARY}",
+        f"--from-literal=LONG={CANARY * 20}",
+    )  # fmt: skip
+    substitute = {"substituteFrom": [{"kind": "Secret", "name": "vars"}]}
+    rec.start()
+    revision = await rec.push(
+        {"a.yaml": [config("a", rec.ns, dsn="pg:${SHORT}@db", more="${LONG}")]}
+    )
+    rec.declare(postBuild=substitute)
+    await rec.at(revision)
+    assert CANARY in rec.live("configmap", "a")["data"]["dsn"]
+
+    def meddle(value):
+        data = {"dsn": f"{CANARY} {value}", "more": value}
+        rec.kubectl("patch", "configmap", "a", "--type=merge", "-p", json.dumps({"data": data}))
+
+    meddle("1")
+    assert "***" in (await rec.told("DriftDetected")).metadata[f"{GROUP}/fields"]
+    rec.declare(postBuild=substitute, driftDetection={"mode": "warn"})
+    await rec.settled()
+    meddle("2")
+    await rec.eventually(lambda: rec.get()["status"].get("drift"), "drift that stands")
+    shown = [json.dumps(rec.get()["status"]), rec.log, rec.kubectl("get", "events", "-o", "json")]
+    shown += [event.model_dump_json() for event in await rec.events()]
+    assert not [text for text in shown if CANARY in text or "canary-9f8e7" in text]

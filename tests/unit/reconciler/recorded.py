@@ -43,7 +43,7 @@ class Recorded:
         return judge(self.receipt, self.observed, has_generation=has_generation, **options)
 
     def explain(self, kind=DriftKind.CHANGED):
-        return explain(self.desired, self.live, self.receipt, kind=kind)
+        return explain(self.desired, self.live, self.receipt, kind=kind, mask=str)
 
 
 def recorded(name: str) -> Recorded:

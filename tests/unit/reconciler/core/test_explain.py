@@ -100,7 +100,7 @@ def test_a_writer_older_than_the_receipt_is_not_named():
     for entry in later["metadata"]["managedFields"]:
         entry["time"] = "2099-01-01T00:00:00Z"
     report = explain(
-        case.desired, case.live, receipt_from_response("d", later), kind=DriftKind.CHANGED
+        case.desired, case.live, receipt_from_response("d", later), kind=DriftKind.CHANGED, mask=str
     )
     assert report.who == UNTRACED
 
@@ -111,7 +111,7 @@ def test_a_field_taken_at_our_value_is_told_where_nothing_differs():
     for container in live["spec"]["template"]["spec"]["containers"]:
         if container["name"] == "c1":
             container["image"] = "example.org/app:1"
-    report = explain(case.desired, live, case.receipt, kind=DriftKind.CHANGED)
+    report = explain(case.desired, live, case.receipt, kind=DriftKind.CHANGED, mask=str)
     assert [(one.path, one.old, one.new) for one in report.fields] == [
         (f"{C1}.image", "example.org/app:1", "example.org/app:1")
     ]
@@ -138,7 +138,7 @@ def changed(path, old, new, name="cm", kind="ConfigMap"):
             "data": {path: value},
         }
 
-    report = explain(obj(old), obj(new), None, kind=DriftKind.CHANGED)
+    report = explain(obj(old), obj(new), None, kind=DriftKind.CHANGED, mask=str)
     return [(one.old, one.new) for one in report.fields]
 
 
@@ -158,7 +158,7 @@ def test_values_of_variables_are_masked_by_the_name_of_the_variable():
         for container in obj["spec"]["template"]["spec"]["containers"]:
             for variable in container.get("env", ()):
                 variable["name"] = "DB_PASSWORD"
-    report = explain(desired, live, None, kind=DriftKind.CHANGED)
+    report = explain(desired, live, None, kind=DriftKind.CHANGED, mask=str)
     assert [(one.path, one.old, one.new) for one in report.fields] == [
         (f"{C1}.env[name=DB_PASSWORD].value", "***", "***")
     ]
@@ -186,7 +186,7 @@ def test_what_the_last_client_side_apply_noted_is_never_shown():
         "kind": "ConfigMap",
         "metadata": {"name": "x", "annotations": {name: "b"}},
     }
-    [one] = explain(desired, live, None, kind=DriftKind.CHANGED).fields
+    [one] = explain(desired, live, None, kind=DriftKind.CHANGED, mask=str).fields
     assert (one.old, one.new) == ("***", "***")
 
 
@@ -197,6 +197,22 @@ def test_a_report_is_bounded_and_says_how_many_fields_are_left_out():
         "metadata": {"name": "cm", "namespace": "n"},
         "data": {f"d{n}": "1" for n in range(50)},
     }
-    report = explain(desired, {**desired, "data": {}}, None, kind=DriftKind.CHANGED)
+    report = explain(desired, {**desired, "data": {}}, None, kind=DriftKind.CHANGED, mask=str)
     assert (len(report.fields), report.more) == (FIELDS_SHOWN, 50 - FIELDS_SHOWN)
     assert "and 30 more" in str(report)
+
+
+def test_a_value_that_came_from_a_secret_is_masked_in_whatever_field_it_stands():
+    def mask(text):
+        return text.replace("hunter2", "***")
+
+    desired = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "a", "namespace": "b"},
+        "data": {"dsn": "pg:hunter2@db", "x.hunter2": "1"},
+    }
+    live = {**desired, "data": {"dsn": "was hunter2", "x.hunter2": "2"}}
+    report = explain(desired, live, None, kind=DriftKind.CHANGED, mask=mask)
+    assert "hunter2" not in repr(report)
+    assert report.fields[0].old == "pg:***@db"

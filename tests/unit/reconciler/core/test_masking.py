@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.reconciler.core.masking import (
+    LONGEST_SECRET,
+    LOOKS_LIMIT,
     MASK,
     SHORTEST_SECRET,
+    VALUE_CHARACTERS,
     SecretValues,
     is_sensitive,
     shown,
@@ -113,4 +116,59 @@ def test_other_names_are_not(name):
     ],
 )
 def test_scalars_are_shown_and_of_the_rest_only_the_size(value, expected):
-    assert shown(value) == expected
+    assert shown(value, str) == expected
+
+
+def test_the_lines_of_a_value_are_found_where_substitution_joined_them():
+    assert remembering("ab\ncd\nef\n").mask("x=abcdef.") == f"x={MASK}."
+
+
+class Counting(SecretValues):
+    """
+    Counts the hashes that a mask takes.
+    """
+
+    __slots__ = ("hashes",)
+
+    def __init__(self, key):
+        super().__init__(key)
+        self.hashes = 0
+
+    def _hash(self, text):
+        self.hashes += 1
+        return super()._hash(text)
+
+
+def test_values_made_to_look_like_the_text_cost_a_bounded_time_and_hide_the_rest():
+    memory = Counting(b"key")
+    for length in range(300):
+        memory.remember("aaaa" + "a" * length + "!")
+    text = "b" * 100 + "a" * 30_000 + "secret"
+    memory.hashes = 0
+    masked = memory.mask(text)
+    assert masked.startswith("b" * 90)
+    assert masked.endswith(MASK)
+    assert len(masked) < len(text)
+    assert memory.hashes < len(text) + 2 * LOOKS_LIMIT
+
+
+def test_what_was_not_mentioned_for_long_makes_room_and_what_is_mentioned_stays():
+    memory = SecretValues(b"key", limit=100)
+    memory.remember("forgotten")
+    for number in range(200):
+        memory.remember("mentioned")
+        memory.remember(f"value number {number}")
+    assert memory.mask("mentioned") == MASK
+    assert memory.mask("value number 199") == MASK
+    assert memory.mask("forgotten") == "forgotten"
+    assert len(memory) < 250
+
+
+def test_a_value_is_masked_before_it_is_cut():
+    secret = "s3cr" * VALUE_CHARACTERS
+    assert shown(f"pg:{secret}@host", remembering(secret).mask) == f"pg:{MASK}@host"
+
+
+def test_where_one_secret_ends_beyond_the_part_that_was_read_nothing_is_shown():
+    first, second = "x" * LONGEST_SECRET, "y" * LONGEST_SECRET
+    assert shown(first + second, remembering(first, second).mask) == MASK
