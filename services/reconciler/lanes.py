@@ -5,7 +5,7 @@ All lanes, the sources they know, and which lane has which object: pure memory, 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from services.reconciler.core.rendering import reusable
+from services.reconciler.core.rendering import Index, reusable
 from services.reconciler.core.sources import Source, merge_announcement, merge_object
 from services.reconciler.lane import Lane
 from services.reconciler.slots import Urgency
@@ -174,15 +174,12 @@ class Lanes:
         return f"Lanes({len(self._lanes)} lanes, {len(self._sources)} sources)"
 
 
-def urgency_of(lane: Lane, index: Mapping[str, str] | None) -> Urgency:
+def urgency_of(lane: Lane, index: Index | None) -> Urgency:
     """
     Say whether a new artifact touches what a lane rendered; without an index it may.
     """
     last = lane.memory.render
     if last is None or last.index is None or index is None:
         return Urgency.CHANGED
-    if any(last.index.get(path) != index.get(path) for path in last.looked.files):
-        return Urgency.CHANGED
-    if last.looked.directories and not reusable(last.looked, last.index, index):
-        return Urgency.CHANGED
-    return Urgency.ROUTINE
+    same = reusable(last.looked, last.index, index)
+    return Urgency.ROUTINE if same else Urgency.CHANGED

@@ -2,7 +2,6 @@
 What a lane remembers of its objects: lost at a restart, and built again from the cluster.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.reconciler.core.fights import Fight
@@ -11,7 +10,7 @@ from services.reconciler.core.ignore_rules import Pointer
 from services.reconciler.core.manifest import Desired
 from services.reconciler.core.options import ObjectOptions
 from services.reconciler.core.receipt import Receipt
-from services.reconciler.core.rendering import Looked, RenderRequest
+from services.reconciler.core.rendering import Index, Looked, RenderRequest
 from services.reconciler.core.standing import Standing
 from shared.model import ObjectKey
 
@@ -34,7 +33,7 @@ class LastRender:
 
     request: RenderRequest
     looked: Looked
-    index: Mapping[str, str] | None
+    index: Index | None
     generation: int
     digest: str
 

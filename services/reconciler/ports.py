@@ -4,11 +4,11 @@ The world as the reconciler needs it: five roles, each behind its adapter and it
 Objects are plain JSON values as the API gives them.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.reconciler.core.rendering import Rendered, RenderRequest
+from services.reconciler.core.rendering import Index, Rendered, RenderRequest
 from shared.messages.event import Event
 from shared.model import Digest, ObjectKey
 
@@ -156,9 +156,9 @@ class Artifacts(Protocol):
         Return the packed artifact, verified.
         """
 
-    async def index(self, digest: Digest, index_digest: str) -> Mapping[str, str] | None:
+    async def index(self, digest: Digest, index_digest: str) -> Index | None:
         """
-        Return path → sha256 of an artifact, None if it cannot be had or verified.
+        Return what an artifact contains, None if it cannot be had or verified.
         """
 
     async def republish(self, *, namespace: str, name: str, uid: str) -> None:

@@ -20,7 +20,7 @@ from services.reconciler.core.manifest import (
 )
 from services.reconciler.core.masking import SecretValues
 from services.reconciler.core.overlay import render_request
-from services.reconciler.core.rendering import Rendered, RenderRequest, reusable
+from services.reconciler.core.rendering import Index, Rendered, RenderRequest, reusable
 from services.reconciler.core.selector import SelectorError
 from services.reconciler.core.sources import Source
 from services.reconciler.lane import Lane
@@ -102,7 +102,7 @@ class Render:
             ),
         )
 
-    def _holds(self, lane: Lane, request: RenderRequest, index: Mapping[str, str] | None) -> bool:
+    def _holds(self, lane: Lane, request: RenderRequest, index: Index | None) -> bool:
         last = lane.memory.render
         if last is None or last.generation != lane.generation or lane.memory.refused:
             return False

@@ -7,6 +7,7 @@ for a moment in one of a bounded number of slots, and sleeps again.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import structlog
@@ -125,8 +126,10 @@ class Service:
         if any(lane.memory.render for lane in users):
             digest = Digest.parse(source.digest)
             index = await self._artifacts.index(digest, source.index_digest)
-        for lane in users:
-            lane.request(urgency_of(lane, index))
+        # Who has to render comes first, before the slots are full of those that only take note.
+        urgencies = [(urgency_of(lane, index), lane) for lane in users]
+        for urgency, lane in sorted(urgencies, key=itemgetter(0)):
+            lane.request(urgency)
         self._artifacts.keep(
             frozenset(Digest.parse(lane.source.digest) for lane in self._lanes if lane.source)
         )

@@ -2,6 +2,7 @@
 Questions to the renderer and its answers, and when an answer can be used again.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,43 +64,56 @@ class Rendered:
     looked: Looked
 
 
-def reusable(looked: Looked, old_index: Mapping[str, str], new_index: Mapping[str, str]) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
     """
-    Say whether a render of the old artifact is also the render of the new one.
+    What an artifact contains, so that many lanes compare two of them at the cost of their own part.
+    """
+
+    files: Mapping[str, str]  # path -> sha256
+    listings: Mapping[str, bytes]  # directory -> hash of the names in it
+
+    @classmethod
+    def of(cls, files: Mapping[str, str]) -> "Index":
+        """
+        Derive what each directory lists from the paths of the files.
+        """
+        names: dict[str, set[str]] = {}
+        for path in files:
+            rest = path
+            while rest:
+                parent, _, name = rest.rpartition("/")
+                known = names.setdefault(parent, set())
+                if name in known:
+                    break  # its ancestors are known as well
+                known.add(name)
+                rest = parent
+        return cls(files=files, listings={path: _hash(found) for path, found in names.items()})
+
+    def __repr__(self) -> str:
+        return f"Index({len(self.files)} files)"
+
+
+def _hash(names: set[str]) -> bytes:
+    # No file has NUL in its name; a name that is no Unicode keeps its surrogates.
+    text = "\0".join(sorted(names)).encode(errors="surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).digest()
+
+
+def reusable(looked: Looked, before: Index, after: Index) -> bool:
+    """
+    Say whether a render of one artifact is also the render of another.
 
     Args:
-        looked: What the render of the old artifact saw.
-        old_index: Path to sha256 of each file of the old artifact.
-        new_index: The same of the new artifact.
+        looked: What the render of the first one saw.
+        before: The index of the first one.
+        after: The index of the other one.
 
     """
-    if old_index == new_index:
+    if before is after:
         return True
-    if any(old_index.get(path) != new_index.get(path) for path in looked.files):
+    if any(before.files.get(path) != after.files.get(path) for path in looked.files):
         return False
-    if any(path in new_index for path in looked.absent):
+    if any(path in after.files or path in after.listings for path in looked.absent):
         return False
-    after = _listings(new_index)
-    if any(path in after for path in looked.absent):
-        return False
-    if not looked.directories:
-        return True
-    before = _listings(old_index)
-    return all(before.get(path) == after.get(path) for path in looked.directories)
-
-
-def _listings(index: Mapping[str, str]) -> dict[str, set[str]]:
-    """
-    Derive the names in each directory from the paths of the files.
-    """
-    listings: dict[str, set[str]] = {}
-    for path in index:
-        rest = path
-        while rest:
-            parent, _, name = rest.rpartition("/")
-            names = listings.setdefault(parent, set())
-            if name in names:
-                break  # its ancestors are known as well
-            names.add(name)
-            rest = parent
-    return listings
+    return all(before.listings.get(path) == after.listings.get(path) for path in looked.directories)

@@ -73,7 +73,7 @@ async def test_an_artifact_is_its_bytes_and_its_index_the_files(artifacts):
     digest, index_digest = await artifacts.store({"a": "1", "sub/b": "2"})
     assert digest.matches(await artifacts.get(digest))
     found = await artifacts.index(digest, str(index_digest))
-    assert set(found) == {"a", "sub/b"}
+    assert set(found.files) == {"a", "sub/b"}
 
 
 async def test_an_artifact_that_is_not_there_is_waited_for(artifacts):

@@ -4,7 +4,7 @@ import pytest
 
 from services.reconciler.adapters.renderer import RendererPool
 from services.reconciler.core.overlay import render_request
-from services.reconciler.core.rendering import RenderFailed, reusable
+from services.reconciler.core.rendering import Index, RenderFailed, reusable
 from shared.artifact import File, Tree, index, pack
 from shared.errors import TransientError
 from shared.model import Digest
@@ -90,7 +90,7 @@ async def test_what_was_looked_at_tells_whether_another_revision_gives_the_same(
 ):
     before, after = Packed(FILES), Packed(FILES | {path: manifest("changed", "2")})
     looked = (await ask(renderer, before)).looked
-    assert reusable(looked, before.index, after.index) is same
+    assert reusable(looked, Index.of(before.index), Index.of(after.index)) is same
 
 
 async def test_variables_are_filled_in_where_it_is_asked_for(renderer):

@@ -8,7 +8,7 @@ import yaml
 
 from services.reconciler.core.manifest import key_of
 from services.reconciler.core.owner import OWNER_NAME
-from services.reconciler.core.rendering import Looked, Rendered, RenderFailed, RenderRequest
+from services.reconciler.core.rendering import Index, Looked, Rendered, RenderFailed, RenderRequest
 from services.reconciler.finalize import FINALIZER
 from services.reconciler.ports import Json, Kind, Notice, Seen, Snapshot
 from shared.artifact import File, Tree, encode_index, index, pack, unpack
@@ -182,11 +182,11 @@ class FakeArtifacts:
         self.disk[digest] = data
         return data
 
-    async def index(self, digest: Digest, index_digest: str) -> Mapping[str, str] | None:
+    async def index(self, digest: Digest, index_digest: str) -> Index | None:
         found = self.indexes.get(digest)
         if found is None or index_digest != str(Digest.of(encode_index(found))):
             return None
-        return found
+        return Index.of(found)
 
     async def republish(self, *, namespace: str, name: str, uid: str) -> None:
         now, key = self.clock.monotonic(), (namespace, name)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.reconciler.core.rendering import reusable
+from services.reconciler.core.rendering import Index, reusable
 
 
 def index(files: dict[str, str]) -> dict[str, str]:
@@ -61,7 +61,7 @@ async def test_with_a_kustomization_only_what_it_names_matters(
     files = overlay(manifest)
     looked = (await render(files)).looked
     changed = {**files, path: "changed\n"}
-    assert reusable(looked, index(files), index(changed)) is same
+    assert reusable(looked, Index.of(index(files)), Index.of(index(changed))) is same
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ async def test_without_one_every_new_manifest_below_matters(
     looked = (await render(files)).looked
     assert looked.directories == {"app", "app/sub"}
     changed = {**files, path: "changed\n"}
-    assert reusable(looked, index(files), index(changed)) is same
+    assert reusable(looked, Index.of(index(files)), Index.of(index(changed))) is same
 
 
 async def test_a_component_that_appears_is_not_missed(render: Any, manifest: Any) -> None:
@@ -100,4 +100,4 @@ async def test_a_component_that_appears_is_not_missed(render: Any, manifest: Any
     looked = (await render(files, spec)).looked
     assert "extra" in looked.absent
     changed = {**files, "extra/kustomization.yaml": "kind: Component\n"}
-    assert not reusable(looked, index(files), index(changed))
+    assert not reusable(looked, Index.of(index(files)), Index.of(index(changed)))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.reconciler.core.rendering import Looked, RenderFailed, reusable
+from services.reconciler.core.rendering import Index, Looked, RenderFailed, reusable
 from shared.errors import WaitingError
 
 
@@ -47,11 +47,13 @@ BEFORE = {"app/a.yaml": "1", "app/sub/b.yaml": "2", "root.yaml": "3"}
 def test_a_render_is_used_again_if_all_it_saw_is_the_same(
     seen: Looked, after: dict[str, str], *, same: bool
 ) -> None:
-    assert reusable(seen, BEFORE, after) is same
+    assert reusable(seen, Index.of(BEFORE), Index.of(after)) is same
 
 
 def test_an_equal_tree_needs_no_comparison() -> None:
-    assert reusable(looked(files={"x"}, directories={"y"}), BEFORE, dict(BEFORE))
+    assert reusable(
+        looked(files={"x"}, directories={"y"}), Index.of(BEFORE), Index.of(dict(BEFORE))
+    )
 
 
 paths = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/".join)
@@ -64,7 +66,7 @@ def test_whoever_saw_everything_accepts_only_the_same_tree(
 ) -> None:
     folders = {path[:end] for path in before for end in range(len(path)) if path[end] == "/"}
     seen = looked(files=set(before), directories=folders | {""})
-    assert reusable(seen, before, after) is (before == after)
+    assert reusable(seen, Index.of(before), Index.of(after)) is (before == after)
 
 
 def test_a_failed_render_is_tried_again_and_has_the_apis_reason() -> None:
