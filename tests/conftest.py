@@ -5,6 +5,11 @@ Fixtures of all tests. Each file in tests/fixtures holds those of one area and i
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("setpoint", deadline=None)
+settings.load_profile("setpoint")
 
 pytest_plugins = [
     "tests.fixtures.cluster",

@@ -20,12 +20,14 @@ from services.reconciler.core.manifest import (
 )
 from services.reconciler.core.masking import SecretValues
 from services.reconciler.core.overlay import render_request
+from services.reconciler.core.owner import Owner
 from services.reconciler.core.rendering import Index, Rendered, RenderRequest, reusable
 from services.reconciler.core.selector import SelectorError
 from services.reconciler.core.sources import Source
 from services.reconciler.lane import Lane
 from services.reconciler.memory import LastRender, SharedFields
 from services.reconciler.ports import Artifacts, Cluster, Declarations, Kind, Renderer
+from services.reconciler.slots import aside
 from shared.api import Kustomization
 from shared.errors import SetpointError, StalledError, TransientError, WaitingError
 from shared.model import Digest, ObjectKey
@@ -168,11 +170,22 @@ class Render:
         self, lane: Lane, declared: Kustomization, rendered: Rendered
     ) -> tuple[tuple[Desired, ...], dict[ObjectKey, SharedFields], tuple[Refusal, ...]]:
         kinds = await self._kinds(rendered.objects)
+        return await aside(
+            len(rendered.objects), self._shape, lane.owner, declared, rendered, kinds
+        )
+
+    def _shape(
+        self,
+        owner: Owner,
+        declared: Kustomization,
+        rendered: Rendered,
+        kinds: Mapping[tuple[str, str, str], Kind | None],
+    ) -> tuple[tuple[Desired, ...], dict[ObjectKey, SharedFields], tuple[Refusal, ...]]:
         common = declared.spec.common_metadata
         prepared = prepare(
             rendered.objects,
             Preparation(
-                owner=lane.owner,
+                owner=owner,
                 is_namespaced=lambda key, version: (
                     kind.namespaced
                     if (kind := kinds.get((key.group, key.kind, version_of(version))))

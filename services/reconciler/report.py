@@ -17,6 +17,7 @@ from services.reconciler.core.masking import SecretValues
 from services.reconciler.core.receipt import encode
 from services.reconciler.lane import Json, Lane
 from services.reconciler.ports import Declarations, Receipts, Reporter
+from services.reconciler.slots import aside
 from shared.errors import SetpointError, TransientError
 from shared.model import Conditions
 from shared.runtime import Clock, point
@@ -105,7 +106,10 @@ class Report:
         """
         Save the receipts; without them the next start verifies.
         """
-        await self._receipts.save(lane.namespace, lane.name, encode(lane.memory.receipts))
+        receipts = dict(lane.memory.receipts)
+        await self._receipts.save(
+            lane.namespace, lane.name, await aside(len(receipts), encode, receipts)
+        )
         point("reconciler.receipts-saved")
 
     async def forget(self, lane: Lane) -> None:

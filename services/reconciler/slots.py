@@ -2,15 +2,32 @@
 Who works next: a bounded number of slots, handed out by urgency.
 
 Reverts and requests of people come first, then lanes that a change touches, then the others;
-status-only updates come last, so that nobody waits for them.
+status-only updates come last, so that nobody waits for them. What takes long without waiting for
+anything goes aside, so that nobody waits for it either.
 """
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import IntEnum
 from itertools import count
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+MANY = 200  # objects; what is decided about fewer takes some milliseconds
+
+
+async def aside(objects: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """
+    Do a piece of work about so many objects, in a thread if they are many.
+
+    In a thread it lets the loop go on every few milliseconds; it must share nothing that changes.
+    """
+    if objects < MANY:
+        return work(*args, **kwargs)
+    return await asyncio.to_thread(work, *args, **kwargs)
 
 
 class Urgency(IntEnum):

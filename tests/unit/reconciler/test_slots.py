@@ -1,8 +1,9 @@
 import asyncio
+from threading import Event, current_thread
 
 import pytest
 
-from services.reconciler.slots import Slots, Urgency
+from services.reconciler.slots import MANY, Slots, Urgency, aside
 
 
 async def _worker(slots, urgency, name, log, go):
@@ -58,3 +59,10 @@ async def test_a_cancelled_waiter_does_not_take_a_slot_with_it():
     await holder
     await asyncio.wait_for(_worker(slots, Urgency.NOW, "next", log, go), 1)
     assert log == ["holder", "next"]
+
+
+async def test_work_about_many_objects_lets_the_loop_go_on_and_about_few_costs_no_thread():
+    seen = Event()
+    asyncio.get_running_loop().call_soon(seen.set)
+    assert await aside(MANY, seen.wait, 30)
+    assert await aside(MANY - 1, current_thread) is current_thread()
