@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.fixtures.notifier",
     "tests.fixtures.source",
     "tests.fixtures.reconciler",
+    "tests.fixtures.audit",
 ]
 
 

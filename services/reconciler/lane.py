@@ -24,6 +24,7 @@ from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.observation import Observed, observe
 from services.reconciler.core.options import DEFAULT
 from services.reconciler.core.owner import Owner
+from services.reconciler.core.receipt import Receipt
 from services.reconciler.core.rollout import Rollout
 from services.reconciler.core.sources import Source
 from services.reconciler.memory import Memory
@@ -41,12 +42,7 @@ class Lane:
     The serial queue of one Kustomization's work.
     """
 
-    def __init__(
-        self,
-        declared: Json,
-        *,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, declared: Json, *, clock: Clock) -> None:
         meta = declared["metadata"]
         self.namespace: str = meta["namespace"]
         self.name: str = meta["name"]
@@ -66,9 +62,11 @@ class Lane:
         self.answering = ""  # the request that the last pass answers
         self.pending: Json | None = None
         self.working = False
-        self.waiting = False  # for a dependency that is about to be ready; nothing is said yet
+        self.waiting = False  # for a dependency that is about to be ready
         self.removed = False
         self._in_flight: dict[ObjectKey, Json | Gone | None] = {}
+        # What watches showed before the receipts were there; None from then on.
+        self._unjudged: dict[ObjectKey, Observed | Gone] | None = {}
         self._monotonic = clock.monotonic
         self._now = clock.now
 
@@ -206,6 +204,21 @@ class Lane:
         self._note_health(key, seen)
         if isinstance(seen, Observed) and seen.terminating:
             return  # it goes; what comes next is its end
+        if self._unjudged is not None:
+            self._unjudged[key] = seen
+            return
+        self._judge(key, seen, listed=listed)
+
+    def remember(self, receipts: dict[ObjectKey, Receipt]) -> None:
+        """
+        Take the receipts that were saved, and judge by them what was seen meanwhile.
+        """
+        self.memory.receipts = receipts
+        seen, self._unjudged = self._unjudged or {}, None
+        for key, one in seen.items():
+            self._judge(key, one, listed=True)
+
+    def _judge(self, key: ObjectKey, seen: Observed | Gone, *, listed: bool) -> None:
         receipt = self.memory.receipts.get(key)
         if not self.settled:
             verdict = judge_at_start(

@@ -89,7 +89,7 @@ class Work:
                 lane.due = self.clock.monotonic() + _UNEXPECTED_RETRY
 
     async def _begin(self, lane: Lane) -> None:
-        lane.memory.receipts = decode(await self._tools.receipts.load(lane.namespace, lane.name))
+        lane.remember(decode(await self._tools.receipts.load(lane.namespace, lane.name)))
         # What is recorded as ours is compared with what is there before the first pass.
         kinds = {(key.group, key.kind) for key in lane.inventory}
         try:

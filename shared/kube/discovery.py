@@ -4,7 +4,7 @@ Which kinds the API server serves, from its aggregated discovery: two requests, 
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from shared.kube.errors import KindNotServed, ServerFailed
@@ -39,7 +39,9 @@ class Discovery:
         """
         found = self._known(group, kind, version)
         if found is None:
-            await self._look_after(time.monotonic())
+            await self._look_after(
+                time.monotonic(), unless=lambda: self._known(group, kind, version) is not None
+            )
             found = self._known(group, kind, version)
         if found is None:
             raise self._missing(group, kind, version)
@@ -63,10 +65,12 @@ class Discovery:
         served = self._by_kind.get((group, kind), ())
         return next((r for r in served if not version or r.version == version), None)
 
-    async def _look_after(self, moment: float) -> None:
+    async def _look_after(
+        self, moment: float, *, unless: Callable[[], bool] = lambda: False
+    ) -> None:
         async with self._lock:
-            if self._looked_at >= moment:
-                return  # somebody has looked while we waited
+            if self._looked_at >= moment or unless():
+                return  # somebody has looked while we waited, and found what we want
             wait = self._looked_at + REFRESH_PERIOD - time.monotonic()
             if wait > 0:
                 await asyncio.sleep(wait)

@@ -1,6 +1,8 @@
 """Reading aggregated discovery, as a real API server writes it."""
 
-from shared.kube.discovery import parse
+import asyncio
+
+from shared.kube.discovery import Discovery, parse
 from shared.kube.resource import Resource
 
 GROUPS = {
@@ -86,3 +88,22 @@ def test_kinds_come_in_the_servers_order_with_scope_verbs_and_status() -> None:
 def test_the_core_group_has_an_empty_name() -> None:
     core = {"items": [{"metadata": {}, "versions": GROUPS["items"][0]["versions"]}]}  # type: ignore[index]
     assert [resource.group for resource in parse(core)] == [""]
+
+
+class Requests:
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+
+    async def json(self, call):  # type: ignore[no-untyped-def]
+        self.paths.append(call.path)
+        await asyncio.sleep(0)
+        return GROUPS
+
+
+async def test_all_who_ask_at_once_share_one_look() -> None:
+    requests = Requests()
+    discovery = Discovery(requests)  # type: ignore[arg-type]
+    asked = [("apps", "Deployment"), ("x.example.com", "Foo"), ("apps", "Deployment")]
+    found = await asyncio.gather(*(discovery.find(*kind) for kind in asked))
+    assert [one.kind for one in found] == ["Deployment", "Foo", "Deployment"]
+    assert requests.paths == ["/api", "/apis"]
