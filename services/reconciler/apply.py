@@ -158,10 +158,13 @@ class Apply:
                 "is tried again"
             )
             return
+        # What came so far is mended by the apply; what is judged after it is newer drift.
+        known, certain = one.key in lane.drifted, lane.take(one.key)
         try:
             done.actions[one.key] = await self.one(lane, one)
-            lane.drifted.pop(one.key, None)
         except SetpointError as exc:
+            if known:
+                lane.mark(one.key, certain=certain)
             done.refused[one.key] = Refused(
                 message=exc.message, final=isinstance(exc, StalledError)
             )

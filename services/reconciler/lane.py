@@ -56,6 +56,7 @@ class Lane:
         self.due: float | None = 0.0
         self.urgency = Urgency.ROUTINE
         self.drifted: dict[ObjectKey, bool] = {}  # True: certainly, False: to be verified
+        self._looked_at: dict[ObjectKey, float] = {}  # lately; when it may be looked at again
         self.health_moved = asyncio.Event()
         self.rollout: Rollout | None = None
         self.look_at: float | None = None  # when health has to be looked at again
@@ -164,15 +165,16 @@ class Lane:
         Return when there is something to do, as monotonic seconds, if nothing happens before.
         """
         times = [time for time in (self.due, self.look_at) if time is not None]
-        if self.drifted or self.memory.standing:
+        if self.drifted:
             times.append(self._monotonic() + VERIFY_EVERY)
-        return min(times, default=float("inf"))
+        return min((*times, *self._looked_at.values()), default=float("inf"))
 
     def recheck(self, period: float, random: Callable[[], float]) -> None:
         """
         Mark what has to be looked at again: drift left standing, and what nobody read for long.
         """
         now = self._monotonic()
+        self.look_again()
         for key in self.memory.standing:
             self.drifted.setdefault(key, True)
         for key in self.memory.receipts:
@@ -180,6 +182,28 @@ class Lane:
             seen = self.memory.verified.setdefault(key, now - period * random())
             if now - seen >= period:
                 self.drifted.setdefault(key, False)
+
+    def look_again(self) -> None:
+        """
+        Mark what was looked at not long ago and was written since, where its time has come.
+        """
+        for key in [k for k, time in self._looked_at.items() if time <= self._monotonic()]:
+            del self._looked_at[key]
+            self.drifted.setdefault(key, False)
+
+    def mark(self, key: ObjectKey, *, certain: bool) -> None:
+        """
+        Note that an object has drifted, certainly or perhaps.
+        """
+        self.drifted[key] = self.drifted.get(key, False) or certain
+        self.wake.set()
+
+    def take(self, key: ObjectKey) -> bool:
+        """
+        Take the mark off an object that is looked at now; say whether it has drifted for certain.
+        """
+        self._looked_at.pop(key, None)
+        return self.drifted.pop(key, False)
 
     def redeclare(self, declared: Json) -> bool:
         """
@@ -231,15 +255,11 @@ class Lane:
         match verdict:
             case Settled(stale=stale):
                 if not stale:
-                    self.drifted.pop(key, None)
+                    self.take(key)
             case Drifted():
-                self._mark(key, certain=True)
+                self.mark(key, certain=True)
             case Verify():
-                last = self.memory.verified.get(key)
-                if last is None or self._monotonic() - last >= VERIFY_EVERY or not self.settled:
-                    self._mark(key, certain=False)
-                else:
-                    self.drifted.setdefault(key, False)  # later: the lane's timer takes it
+                self._verify(key)
 
     def notice_other(self, key: ObjectKey, obj: Json | None) -> None:
         """
@@ -265,9 +285,13 @@ class Lane:
             return
         self.notice(key, None if isinstance(kept, Gone) else kept)
 
-    def _mark(self, key: ObjectKey, *, certain: bool) -> None:
-        self.drifted[key] = self.drifted.get(key, False) or certain
-        self.wake.set()
+    def _verify(self, key: ObjectKey) -> None:
+        last = self.memory.verified.get(key)
+        if last is None or self._monotonic() - last >= VERIFY_EVERY or not self.settled:
+            self.mark(key, certain=False)
+        elif key not in self._looked_at:
+            self._looked_at[key] = last + VERIFY_EVERY
+            self.wake.set()  # the lane may sleep for longer than that
 
     def _note_health(self, key: ObjectKey, seen: Observed | Gone) -> None:
         if isinstance(seen, Gone):
@@ -282,11 +306,10 @@ class Lane:
         self._set_health(key, Health(seen.health, seen.message))
 
     def _set_health(self, key: ObjectKey, health: Health) -> None:
-        if self.memory.health.get(key) == health:
-            return
-        self.memory.health[key] = health
-        self.health_moved.set()
-        self.wake.set()
+        if self.memory.health.get(key) != health:
+            self.memory.health[key] = health
+            self.health_moved.set()
+            self.wake.set()
 
     def __repr__(self) -> str:
         return (

@@ -168,7 +168,7 @@ class Reconcile:
             inventory = inventory.trim((*pruned.deleted, *pruned.gone))
             done.actions |= dict.fromkeys(pruned.deleted, Action.DELETED)
             for key in (*pruned.deleted, *pruned.gone):
-                lane.drifted.pop(key, None)
+                lane.take(key)
                 lane.memory.forget(key)
         lane.inventory = inventory
         self._lanes.recorded(lane)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from enum import StrEnum
 
-from services.reconciler.core.diff import differences
+from services.reconciler.core.diff import differences, rewritten
 from services.reconciler.core.drift import DriftKind
 from services.reconciler.core.events import (
     correction_failed,
@@ -19,14 +19,15 @@ from services.reconciler.core.events import (
     fight_event,
     note,
 )
-from services.reconciler.core.explain import DriftReport, explain
+from services.reconciler.core.explain import DriftReport, changed_within_ours, explain
 from services.reconciler.core.fights import PEACE, on_due, on_reverted, on_write
 from services.reconciler.core.manifest import MANAGER, Desired
 from services.reconciler.core.masking import Mask
 from services.reconciler.core.options import Ssa, effective, options_of
+from services.reconciler.core.paths import Path
 from services.reconciler.core.pause import Unreadable, pause_of
 from services.reconciler.core.plan import Action
-from services.reconciler.core.receipt import Receipt, receipt_from_response, token_of
+from services.reconciler.core.receipt import Receipt, receipt_from_response, token_of, token_set
 from services.reconciler.core.standing import DriftAction, Standing, fight_message
 from services.reconciler.lane import Lane
 from services.reconciler.memory import Held
@@ -95,23 +96,43 @@ class Revert:
         return any(found)
 
     async def _one(self, lane: Lane, key: ObjectKey, interval: timedelta) -> bool:
-        certain = lane.drifted.pop(key, False)
+        certain = lane.take(key)
         wanted = lane.memory.desired.get(key)
         if wanted is None or wanted.options.ignored or mode_of(lane) is Mode.DISABLED:
             return False
-        live = await self._cluster.get(key)
-        lane.memory.verified[key] = self._clock.monotonic()
-        receipt = lane.memory.receipts.get(key)
+        try:
+            return await self._look(lane, wanted, interval, certain=certain)
+        except SetpointError as exc:
+            # Nobody knows what it looks like now: the next pass tries again, and says so.
+            lane.mark(key, certain=certain)
+            lane.memory.refused[key] = exc.message
+            return False
+
+    async def _look(
+        self, lane: Lane, wanted: Desired, interval: timedelta, *, certain: bool
+    ) -> bool:
+        live = await self._cluster.get(wanted.key)
+        lane.memory.verified[wanted.key] = self._clock.monotonic()
+        receipt = lane.memory.receipts.get(wanted.key)
         if live is not None and _opted_out(wanted, live):
             return False
         kind = _kind(live, receipt)
+        untouched: frozenset[Path] = frozenset()
         if kind is DriftKind.CHANGED and live is not None:
             if _equal(wanted, live, lane):
                 self._settle(lane, wanted, live)
                 return False
-            if not certain and await self._nothing_to_change(lane, wanted, live):
-                return False
-        report = explain(wanted.object, live, receipt, kind=kind, mask=self._mask)
+            if not certain or changed_within_ours(wanted.object, live):
+                # The server is the judge: where admission always rewrites a field, an apply
+                # changes nothing, and nobody has to hear of it.
+                answer = await self._cluster.apply(wanted.object, dry_run=True)
+                untouched = rewritten(wanted.object, live, answer)
+                if not certain and _nothing_else(wanted, live, answer, untouched):
+                    self._settle(lane, wanted, live)
+                    return False
+        report = explain(
+            wanted.object, live, receipt, kind=kind, mask=self._mask, rewritten=untouched
+        )
         if kind is DriftKind.CHANGED and not report.fields and live is not None:
             # Only the record of our ownership is damaged: the apply mends it, and who did it
             # changed nothing that anybody would have to know.
@@ -124,15 +145,6 @@ class Revert:
         lane.memory.standing.pop(wanted.key, None)
         lane.memory.receipts[wanted.key] = receipt_from_response(wanted.digest, live)
         lane.memory.versions[wanted.key] = live["metadata"]["resourceVersion"]
-
-    async def _nothing_to_change(self, lane: Lane, wanted: Desired, live: Json) -> bool:
-        # The server is the judge: where admission always rewrites a field, an apply changes
-        # nothing, and nobody has to hear of it.
-        answer = await self._cluster.apply(wanted.object, dry_run=True)
-        if _content(answer) != _content(live):
-            return False
-        self._settle(lane, wanted, live)
-        return True
 
     async def _act(
         self,
@@ -248,21 +260,18 @@ def _equal(wanted: Desired, live: Json, lane: Lane) -> bool:
     receipt = lane.memory.receipts.get(wanted.key)
     return (
         receipt is not None
-        and token_of(live).partition("@")[0] == receipt.token.partition("@")[0]
+        and token_set(token_of(live)) == token_set(receipt.token)
         and lane.owner.owns(live["metadata"].get("labels"))
     )
 
 
-def _content(obj: Json) -> Json:
+def _nothing_else(wanted: Desired, live: Json, answer: Json, untouched: frozenset[Path]) -> bool:
     """
-    Return what an apply could change: everything but the bookkeeping of the server.
+    Say whether an apply, of which this is the answer, would change nothing of ours.
     """
-    meta = {
-        name: value
-        for name, value in obj["metadata"].items()
-        if name not in {"managedFields", "resourceVersion", "generation"}
-    }
-    return {**obj, "metadata": meta}
+    return token_set(token_of(answer)) == token_set(token_of(live)) and all(
+        one.path in untouched for one in differences(wanted.object, live)
+    )
 
 
 def _state(live: Json | None) -> str:

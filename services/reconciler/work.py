@@ -115,6 +115,7 @@ class Work:
             return await self._pass(lane)
         if lane.suspended or lane.deleting or not lane.settled:
             return None
+        lane.look_again()
         if lane.drifted:
             await self._heal(lane)
         if lane.health_moved.is_set() or (lane.look_at is not None and lane.look_at <= now):
@@ -185,13 +186,16 @@ class Work:
     async def _heal(self, lane: Lane) -> None:
         keys = [key for key in lane.drifted if key in lane.memory.desired]
         for key in [key for key in lane.drifted if key not in lane.memory.desired]:
-            lane.drifted.pop(key)
+            lane.take(key)
         if not keys or mode_of(lane) is Mode.DISABLED:
             lane.drifted.clear()
             return
+        refused = set(lane.memory.refused)
         if await self._tools.revert.run(lane, keys, interval=_interval(lane)):
             await self._tools.report.save(lane)
             await self._tools.conclude.standing(lane)
+        if lane.memory.refused.keys() - refused:
+            lane.request(Urgency.CHANGED)  # it says that the object is not as declared
 
     async def _write_later(self, lane: Lane, ended: Ended) -> None:
         """

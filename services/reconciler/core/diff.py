@@ -70,6 +70,28 @@ def differences(
     return tuple(walk.compare(wanted, live, (), ()))
 
 
+def rewritten(
+    declared: Mapping[str, Any], live: Mapping[str, Any], answer: Mapping[str, Any]
+) -> frozenset[Path]:
+    """
+    Return the declared fields that live state has otherwise, and that an apply leaves so.
+
+    Admission rewrites them, or the server has another spelling: nobody has changed them.
+
+    Args:
+        declared: What is sent.
+        live: What is there.
+        answer: Of the API server, to an apply of ``declared``.
+
+    """
+    kept = {one.path: one.live for one in differences(declared, answer)}
+    return frozenset(
+        one.path
+        for one in differences(declared, live)
+        if one.path in kept and kept[one.path] == one.live
+    )
+
+
 def equal(declared: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     """
     Say whether live state has every declared field.

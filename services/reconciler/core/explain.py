@@ -77,20 +77,30 @@ def explain(
     *,
     kind: DriftKind,
     mask: Mask,
+    rewritten: frozenset[Path] = frozenset(),
     manager: str = MANAGER,
 ) -> DriftReport:
     """
     Compare what we declare with what was there before the revert.
 
-    ``mask`` hides values that came from Secrets, wherever they were put.
-
     Fields that somebody took and left at our value are told only where nothing differs.
+
+    Args:
+        desired: What we declare.
+        live: What was there; None if nothing was.
+        receipt: Of our last apply.
+        kind: What happened to the object.
+        mask: Hides values that came from Secrets, wherever they were put.
+        rewritten: Fields that an apply does not bring back, so that nobody changed them.
+        manager: Ours.
+
     """
     key = key_of(desired)
     if live is None or kind is DriftKind.GONE:
         return DriftReport(key=key, kind=DriftKind.GONE)
     owners = _Owners.of(live, manager)
-    changed = differences(desired, live, manager=manager)
+    found = differences(desired, live, manager=manager)
+    changed = tuple(one for one in found if one.path not in rewritten)
     lost = owners.lost(desired)
     if not changed and kind is DriftKind.CHANGED:
         changed = tuple(
@@ -108,6 +118,19 @@ def explain(
         manager=who,
         since=since,
         more=len(changed) - len(rows),
+    )
+
+
+def changed_within_ours(
+    desired: Mapping[str, Any], live: Mapping[str, Any], manager: str = MANAGER
+) -> bool:
+    """
+    Say whether a field is otherwise that nobody took from us: admission may be the reason.
+    """
+    owners = _Owners.of(live, manager)
+    return any(
+        holds(owners.ours, owners.granular, one.path)
+        for one in differences(desired, live, manager=manager)
     )
 
 

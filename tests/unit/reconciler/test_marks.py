@@ -1,0 +1,97 @@
+"""What a lane notes of its objects: drift is never lost, and nobody's writes keep it busy."""
+
+import pytest
+
+from services.reconciler.apply import Apply
+from services.reconciler.core.receipt import receipt_from_response
+from services.reconciler.lane import VERIFY_EVERY, Lane
+from shared.errors import TransientError
+from tests.fakes.clock import FakeClock
+from tests.fakes.reconciler.api import FakeApi
+from tests.fakes.reconciler.ports import FakeCluster
+from tests.unit.reconciler.made import desired
+
+OWNER = {
+    "kustomize.toolkit.fluxcd.io/name": "app",
+    "kustomize.toolkit.fluxcd.io/namespace": "shop",
+}
+CONF = desired("ConfigMap", "conf", "shop", metadata={"labels": OWNER}, data={"a": "1"})
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def api():
+    return FakeApi("shop")
+
+
+@pytest.fixture
+def lane(clock, api):
+    declared = {"metadata": {"namespace": "shop", "name": "app", "uid": "u", "generation": 1}}
+    lane = Lane(declared, clock=clock)
+    lane.settled, lane.due = True, None
+    lane.memory.desired[CONF.key] = CONF
+    lane.memory.receipts[CONF.key] = receipt_from_response(CONF.digest, api.apply(CONF.object))
+    lane.notice(CONF.key, api.find(CONF.key))
+    lane.wake.clear()
+    return lane
+
+
+def annotated(api):
+    return api.edit(CONF.key, {"metadata": {"annotations": {"seen": "yes"}}})
+
+
+def test_an_object_that_was_just_looked_at_is_looked_at_again_when_its_pause_ends(lane, clock, api):
+    clock.advance(100)
+    lane.memory.verified[CONF.key] = clock.monotonic()
+    clock.advance(1)
+    lane.notice(CONF.key, annotated(api))
+    assert lane.drifted == {}
+    assert lane.wake.is_set()  # the lane may sleep for an hour
+    assert lane.next_time() == 100 + VERIFY_EVERY
+    clock.advance(VERIFY_EVERY)
+    lane.look_again()
+    assert lane.drifted == {CONF.key: False}
+
+
+def test_the_pause_of_one_object_delays_no_other_work(lane, clock, api):
+    lane.memory.verified[CONF.key] = clock.monotonic()
+    lane.notice(CONF.key, annotated(api))
+    lane.look_again()
+    assert lane.drifted == {}
+
+
+class Meddled(FakeCluster):
+    """A cluster in which somebody writes right after our apply, before its answer is read."""
+
+    lane: Lane
+
+    async def apply(self, obj, *, dry_run=False):
+        answer = await super().apply(obj, dry_run=dry_run)
+        self.lane.notice(CONF.key, self.api.edit(CONF.key, {"data": {"a": "9"}}))
+        return answer
+
+
+async def test_drift_that_comes_while_our_own_apply_is_under_way_is_not_lost(lane, api):
+    cluster = Meddled(api)
+    cluster.lane = lane
+    await Apply(cluster, parallel=1).run(lane, [CONF], {CONF.key: CONF}, outdated=lambda: False)
+    assert lane.drifted == {CONF.key: True}
+
+
+class Down(FakeCluster):
+    async def apply(self, obj, *, dry_run=False):
+        raise TransientError("the API server does not answer")
+
+
+@pytest.mark.parametrize("certain", [True, False])
+async def test_a_failed_apply_leaves_the_mark_of_drift(lane, api, certain):
+    lane.mark(CONF.key, certain=certain)
+    done = await Apply(Down(api), parallel=1).run(
+        lane, [CONF], {CONF.key: CONF}, outdated=lambda: False
+    )
+    assert CONF.key in done.refused
+    assert lane.drifted == {CONF.key: certain}
