@@ -16,7 +16,8 @@ from services.reconciler.core.plan import Action
 from services.reconciler.core.rollout import Awaited, Passed, Unhealthy, begin, look
 from services.reconciler.core.schedule import After, next_pass
 from services.reconciler.core.standing import drifted
-from services.reconciler.lane import Json, Lane
+from services.reconciler.declaration import Json
+from services.reconciler.lane import Lane
 from services.reconciler.report import Report
 from shared.api import Kustomization
 from shared.model import Conditions, ObjectKey

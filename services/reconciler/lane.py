@@ -7,7 +7,6 @@ steps act on it, one at a time.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from services.reconciler.core.drift import (
     GONE,
@@ -17,37 +16,30 @@ from services.reconciler.core.drift import (
     Verify,
     judge,
     judge_at_start,
-    not_newer,
 )
 from services.reconciler.core.health import Health, Status, compute
 from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.observation import Observed, observe
 from services.reconciler.core.options import DEFAULT
-from services.reconciler.core.owner import Owner
 from services.reconciler.core.receipt import Receipt
 from services.reconciler.core.rollout import Rollout
 from services.reconciler.core.sources import Source
+from services.reconciler.declaration import Declaration, Json
 from services.reconciler.memory import Memory
 from services.reconciler.slots import Urgency
-from shared.model import Conditions, ObjectKey
+from shared.model import ObjectKey
 from shared.runtime import Clock
 
-Json = dict[str, Any]
-REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 VERIFY_EVERY = 30.0  # seconds between two looks at one object that others write all the time
 
 
-class Lane:
+class Lane(Declaration):
     """
     The serial queue of one Kustomization's work.
     """
 
     def __init__(self, declared: Json, *, clock: Clock) -> None:
-        meta = declared["metadata"]
-        self.namespace: str = meta["namespace"]
-        self.name: str = meta["name"]
-        self.declared = declared
-        self.owner = Owner(name=self.name, namespace=self.namespace)
+        super().__init__(declared)
         self.memory = Memory()
         self.inventory = Inventory.empty()
         self.source: Source | None = None
@@ -72,58 +64,6 @@ class Lane:
         self._now = clock.now
 
     @property
-    def key(self) -> tuple[str, str]:
-        """
-        Return namespace and name.
-        """
-        return (self.namespace, self.name)
-
-    @property
-    def spec(self) -> Json:
-        """
-        Return the declared spec.
-        """
-        spec: Json = self.declared.get("spec") or {}
-        return spec
-
-    @property
-    def status(self) -> Json:
-        """
-        Return the status as it was last seen or written.
-        """
-        status: Json = self.declared.get("status") or {}
-        return status
-
-    @property
-    def generation(self) -> int:
-        """
-        Return the generation of the declaration.
-        """
-        return int(self.declared["metadata"].get("generation") or 0)
-
-    @property
-    def requested_at(self) -> str:
-        """
-        Return the request of a person to look now, empty if there was none.
-        """
-        annotations = self.declared["metadata"].get("annotations") or {}
-        return str(annotations.get(REQUESTED_AT) or "")
-
-    @property
-    def uid(self) -> str:
-        """
-        Return the uid of the declaration.
-        """
-        return str(self.declared["metadata"]["uid"])
-
-    @property
-    def deleting(self) -> bool:
-        """
-        Say whether the declaration is being deleted.
-        """
-        return bool(self.declared["metadata"].get("deletionTimestamp"))
-
-    @property
     def believed(self) -> Json:
         """
         Return the declaration with the status that is about to be written, if one is.
@@ -131,26 +71,11 @@ class Lane:
         return self.declared if self.pending is None else {**self.declared, "status": self.pending}
 
     @property
-    def waits(self) -> bool:
-        """
-        Say whether the last pass ended because of a dependency.
-        """
-        ready = Conditions.from_json(self.status.get("conditions")).get("Ready")
-        return ready is not None and ready.reason == "DependencyNotReady"
-
-    @property
     def about_to_work(self) -> bool:
         """
         Say whether a pass is under way or asked for.
         """
         return self.working or self.due == 0.0
-
-    @property
-    def suspended(self) -> bool:
-        """
-        Say whether a person stopped the passes.
-        """
-        return bool(self.spec.get("suspend"))
 
     def request(self, urgency: Urgency) -> None:
         """
@@ -204,18 +129,6 @@ class Lane:
         """
         self._looked_at.pop(key, None)
         return self.drifted.pop(key, False)
-
-    def redeclare(self, declared: Json) -> bool:
-        """
-        Take a newer version of the declaration; say whether it was newer.
-        """
-        if self.declared["metadata"]["uid"] == declared["metadata"]["uid"] and not_newer(
-            str(declared["metadata"]["resourceVersion"]),
-            str(self.declared["metadata"]["resourceVersion"]),
-        ):
-            return False
-        self.declared = declared
-        return True
 
     def notice(self, key: ObjectKey, obj: Json | None, *, listed: bool = False) -> None:
         """

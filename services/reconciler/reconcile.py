@@ -20,9 +20,10 @@ from services.reconciler.core.ownership import ForeignOwner, conflict_message
 from services.reconciler.core.plan import Action, Facts, Known, Plan, make_plan, with_refused
 from services.reconciler.core.schedule import After
 from services.reconciler.core.sources import Source
+from services.reconciler.declaration import Json
 from services.reconciler.finalize import FINALIZER, Finalize
 from services.reconciler.halt import Halt
-from services.reconciler.lane import Json, Lane
+from services.reconciler.lane import Lane
 from services.reconciler.lanes import Lanes
 from services.reconciler.ports import Declarations
 from services.reconciler.prune import Prune

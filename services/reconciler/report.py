@@ -15,7 +15,8 @@ from services.reconciler.core.dependencies import SourceState
 from services.reconciler.core.events import event
 from services.reconciler.core.masking import SecretValues
 from services.reconciler.core.receipt import encode
-from services.reconciler.lane import Json, Lane
+from services.reconciler.declaration import Json
+from services.reconciler.lane import Lane
 from services.reconciler.ports import Declarations, Receipts, Reporter
 from services.reconciler.slots import aside
 from shared.errors import SetpointError, TransientError

@@ -14,7 +14,8 @@ import structlog
 
 from services.reconciler.core.inventory import Inventory, InventoryCorruptError
 from services.reconciler.core.sources import Source, from_announcement, from_object
-from services.reconciler.lane import REQUESTED_AT, Json, Lane
+from services.reconciler.declaration import REQUESTED_AT, Json
+from services.reconciler.lane import Lane
 from services.reconciler.lanes import Lanes, urgency_of
 from services.reconciler.observe import Observer
 from services.reconciler.ports import Artifacts, Notice, Seen, Snapshot, Watches

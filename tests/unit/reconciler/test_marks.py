@@ -34,7 +34,7 @@ def lane(clock, api):
     lane = Lane(declared, clock=clock)
     lane.settled, lane.due = True, None
     lane.memory.desired[CONF.key] = CONF
-    lane.memory.receipts[CONF.key] = receipt_from_response(CONF.digest, api.apply(CONF.object))
+    lane.remember({CONF.key: receipt_from_response(CONF.digest, api.apply(CONF.object))})
     lane.notice(CONF.key, api.find(CONF.key))
     lane.wake.clear()
     return lane

@@ -1,0 +1,104 @@
+"""
+One Kustomization as it was last seen or written.
+"""
+
+from typing import Any
+
+from services.reconciler.core.drift import not_newer
+from services.reconciler.core.owner import Owner
+from shared.model import Conditions
+
+Json = dict[str, Any]
+REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
+
+
+class Declaration:
+    """
+    The newest version of the object, and what it says.
+    """
+
+    def __init__(self, declared: Json) -> None:
+        meta = declared["metadata"]
+        self.namespace: str = meta["namespace"]
+        self.name: str = meta["name"]
+        self.declared = declared
+        self.owner = Owner(name=self.name, namespace=self.namespace)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """
+        Return namespace and name.
+        """
+        return (self.namespace, self.name)
+
+    @property
+    def spec(self) -> Json:
+        """
+        Return the declared spec.
+        """
+        spec: Json = self.declared.get("spec") or {}
+        return spec
+
+    @property
+    def status(self) -> Json:
+        """
+        Return the status as it was last seen or written.
+        """
+        status: Json = self.declared.get("status") or {}
+        return status
+
+    @property
+    def generation(self) -> int:
+        """
+        Return the generation of the declaration.
+        """
+        return int(self.declared["metadata"].get("generation") or 0)
+
+    @property
+    def requested_at(self) -> str:
+        """
+        Return the request of a person to look now, empty if there was none.
+        """
+        annotations = self.declared["metadata"].get("annotations") or {}
+        return str(annotations.get(REQUESTED_AT) or "")
+
+    @property
+    def uid(self) -> str:
+        """
+        Return the uid of the declaration.
+        """
+        return str(self.declared["metadata"]["uid"])
+
+    @property
+    def deleting(self) -> bool:
+        """
+        Say whether the declaration is being deleted.
+        """
+        return bool(self.declared["metadata"].get("deletionTimestamp"))
+
+    @property
+    def suspended(self) -> bool:
+        """
+        Say whether a person stopped the passes.
+        """
+        return bool(self.spec.get("suspend"))
+
+    @property
+    def waits(self) -> bool:
+        """
+        Say whether the last pass ended because of a dependency.
+        """
+        ready = Conditions.from_json(self.status.get("conditions")).get("Ready")
+        return ready is not None and ready.reason == "DependencyNotReady"
+
+    def redeclare(self, declared: Json) -> bool:
+        """
+        Take a newer version of the declaration; say whether it was newer.
+        """
+        if self.declared["metadata"]["uid"] == declared["metadata"]["uid"] and not_newer(
+            str(declared["metadata"]["resourceVersion"]),
+            str(self.declared["metadata"]["resourceVersion"]),
+        ):
+            return False
+        self.declared = declared
+        return True
