@@ -2,13 +2,21 @@
 match, format the metadata, queue: an event becomes one order per Provider.
 """
 
+import asyncio
 from collections.abc import Mapping
 
 import structlog
 
 from services.notifier.core.catalog import Catalog
 from services.notifier.core.dedupe import delivery_id
-from services.notifier.core.match import Rule, labelled, needs_labels, sources_for
+from services.notifier.core.match import (
+    Rule,
+    effort,
+    labelled,
+    needs_labels,
+    sources_for,
+    worded,
+)
 from services.notifier.core.metadata import combined
 from services.notifier.core.target import check_supported
 from services.notifier.ports import Declarations, Letters
@@ -18,6 +26,7 @@ from shared.runtime import Clock, point
 
 log = structlog.get_logger()
 _NOTHING: Mapping[str, str] = {}
+_EFFORT = 1_000_000  # steps, about 10 ms; what may cost more holds a thread and not the loop
 
 
 class Dispatch:
@@ -68,7 +77,7 @@ class Dispatch:
         labels: Mapping[str, str] | None = None
         for rule in self._catalog.rules:
             sources = sources_for(rule, event)
-            if not sources:
+            if not sources or not await _passes(rule, event):
                 continue
             if needs_labels(sources):
                 if labels is None:
@@ -122,3 +131,9 @@ class Dispatch:
             accepted=self._clock.now(),
         )
         return order, delivery_id(event_id, uid or f"{rule.namespace}/{rule.provider}")
+
+
+async def _passes(rule: Rule, event: Event) -> bool:
+    if effort(rule, event) < _EFFORT:
+        return worded(rule, event)
+    return await asyncio.to_thread(worded, rule, event)

@@ -74,15 +74,31 @@ def rule_of(alert: Alert, *, cross_namespace: bool = True) -> Rule:
 
 def sources_for(rule: Rule, event: Event) -> tuple[CrossNamespaceReference, ...]:
     """
-    Return the sources of the rule that select the event, labels aside.
+    Return the sources of the rule that select the event, labels and wording aside.
 
     The notifier's own word that the bus was reset concerns every Alert, though none can name it.
     """
-    if rule.alert.spec.suspend or not _severe_enough(rule, event) or not _worded(rule, event):
+    if rule.alert.spec.suspend or not _severe_enough(rule, event):
         return ()
     if event.reason == BUS_RESET and event.involved_object.kind == "Lease":
         return rule.sources[:1] and (_UNLABELLED,)
     return tuple(source for source in rule.sources if _names(source, event))
+
+
+def effort(rule: Rule, event: Event) -> int:
+    """
+    Return how many steps the wording may cost, in the worst case.
+    """
+    return (rule.include.size + rule.exclude.size) * len(event.message)
+
+
+def worded(rule: Rule, event: Event) -> bool:
+    """
+    Say whether the rule's lists let the wording of the event pass.
+    """
+    if rule.include and not rule.include.any_in(event.message):
+        return False
+    return not rule.exclude.any_in(event.message)
 
 
 def needs_labels(sources: Iterable[CrossNamespaceReference]) -> bool:
@@ -114,9 +130,3 @@ def _names(source: CrossNamespaceReference, event: Event) -> bool:
 
 def _severe_enough(rule: Rule, event: Event) -> bool:
     return rule.alert.spec.event_severity == "info" or event.severity == "error"
-
-
-def _worded(rule: Rule, event: Event) -> bool:
-    if rule.include and not rule.include.any_in(event.message):
-        return False
-    return not rule.exclude.any_in(event.message)

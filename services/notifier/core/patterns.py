@@ -11,6 +11,9 @@ import re2
 from shared.errors import StalledError
 
 _MEMORY = 1 << 20  # bytes for one compiled expression; the longest sensible one takes a tenth
+# Instructions of all expressions of a field; at the longest message they take seconds, and usual
+# ones have some hundred.
+_SIZE = 10_000
 _SHOWN = 80  # characters of an expression in a message
 
 
@@ -21,6 +24,13 @@ class Patterns:
     """
 
     compiled: tuple[Any, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """
+        The instructions of all: each character of a text may cost as many steps.
+        """
+        return sum(pattern.programsize for pattern in self.compiled)
 
     def any_in(self, text: str) -> bool:
         """
@@ -37,7 +47,7 @@ def compile_all(field: str, expressions: Iterable[str]) -> Patterns:
     Compile the expressions of a field.
 
     Raises:
-        StalledError: One is not valid; names the field, the place and the fault.
+        StalledError: One is not valid, or they are too much; names the field and the fault.
 
     """
     options = re2.Options()
@@ -55,4 +65,11 @@ def compile_all(field: str, expressions: Iterable[str]) -> Patterns:
                 "Correct it (RE2 syntax)",
                 reason="InvalidConfig",
             ) from exc
-    return Patterns(tuple(compiled))
+    found = Patterns(tuple(compiled))
+    if found.size > _SIZE:
+        raise StalledError(
+            f"{field} takes {found.size} instructions, and {_SIZE} are allowed: shorten "
+            "repetitions such as {0,100}, or split the Alert",
+            reason="InvalidConfig",
+        )
+    return found

@@ -1,5 +1,8 @@
 """An event becomes one order per Provider."""
 
+from dataclasses import dataclass, replace
+from threading import current_thread
+
 import pytest
 
 from services.notifier.core.dedupe import delivery_id
@@ -107,3 +110,38 @@ async def test_an_order_that_is_not_stored_leaves_the_event_where_it_is(world, a
     world.letters.trouble = TransientError("NATS is away")
     with pytest.raises(TransientError):
         await world.dispatch.dispatch(event(), "e-1", "t")
+
+
+@dataclass
+class Watched:
+    """
+    Expressions that say in which threads they were used.
+    """
+
+    size: int
+    threads: list
+
+    def any_in(self, text):
+        self.threads.append(current_thread())
+        return True
+
+
+@pytest.mark.parametrize(("size", "inline"), [(50, True), (10_000, False)])
+async def test_expressions_that_may_take_long_do_not_hold_the_loop(world, add, size, inline):
+    watched = Watched(size, [])
+    rule = replace(rule_of(alert()), include=watched)
+    add()
+    world.catalog.put_rule(("apps", "alert"), rule)
+    await world.dispatch.dispatch(event(message="a" * 1000), "e-1", "t")
+    assert [thread is current_thread() for thread in watched.threads] == [inline]
+    assert len(world.letters.waiting) == 1
+
+
+async def test_expressions_are_used_for_the_events_only_that_the_sources_name(world, add):
+    watched = Watched(50, [])
+    add()
+    for name, spec in (("a", {"name": "other"}), ("b", {"kind": "GitRepository"})):
+        found = alert(name, eventSources=[{"kind": "Kustomization", "name": "*"} | spec])
+        world.catalog.put_rule(("apps", name), replace(rule_of(found), include=watched))
+    await world.dispatch.dispatch(event(), "e-1", "t")
+    assert watched.threads == []

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from services.notifier.core.match import labelled, needs_labels, rule_of, sources_for
+from services.notifier.core.match import labelled, needs_labels, rule_of, sources_for, worded
 from shared.errors import StalledError
 from tests.unit.notifier.objects import alert, event
 
 
 def selects(spec, sent, labels=None):
-    sources = sources_for(rule_of(alert(**spec)), sent)
-    if not sources:
+    rule = rule_of(alert(**spec))
+    sources = sources_for(rule, sent)
+    if not sources or not worded(rule, sent):
         return False
     return labelled(sources, labels or {}) if needs_labels(sources) else True
 
@@ -112,6 +113,12 @@ def test_a_bad_expression_is_named_with_its_place(bad, capfd):
 def test_an_expression_that_would_explode_elsewhere_takes_no_time():
     spec = {"inclusionList": ["(a+)+$"]}
     assert selects(spec, event(message="a" * 30_000 + "b")) is False
+
+
+def test_expressions_that_would_take_seconds_together_are_refused_with_the_field():
+    rule_of(alert(inclusionList=["(.{0,200}x){0,3}y"], exclusionList=["(.{0,200}x){0,3}y"]))
+    with pytest.raises(StalledError, match=r"spec\.exclusionList takes \d+ instructions"):
+        rule_of(alert(exclusionList=["(.{0,200}x){0,3}y", "(a?){900}a{90}c", "(a?){900}a{90}c"]))
 
 
 def test_namespaces_of_others_can_be_forbidden():
