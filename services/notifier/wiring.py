@@ -3,11 +3,8 @@ The composition root of the notifier: the only place that builds adapters.
 """
 
 import asyncio
-import ipaddress
-import socket
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
-from urllib.parse import urlsplit
 
 from services.notifier.adapters.cluster import KubeDeclarations
 from services.notifier.adapters.delivered import DeliveredFile
@@ -37,10 +34,10 @@ from shared.kube.lease import Lease
 from shared.messages import subjects
 from shared.runtime import Runtime, logs, run
 from shared.runtime.addresses import AddressPolicy
+from shared.runtime.control_plane import ControlPlane
 from shared.runtime.process import refuse_start, write_addresses
 
 _RETRY = 1.0  # seconds; the API server may come later than we
-_NATS_PORT = 4222
 _WIPED = frozenset({subjects.EVENTS, subjects.DELIVERIES})
 
 
@@ -61,7 +58,10 @@ async def _main(runtime: Runtime, settings: Settings) -> None:
         holder = stack.enter_context(Holder.open(common.data_dir))
         kube = await Kube.connect(common.kubeconfig, name=LEASE)
         stack.push_async_callback(kube.close)
-        policy = await _policy(settings, kube)
+        policy = AddressPolicy(common.allowed_cidrs)
+        control_plane = ControlPlane(kube.address, common.nats_url)
+        await control_plane.look(policy)
+        runtime.supervise("control plane", control_plane.follow(policy, runtime.clock))
         bus = await Bus.connect(_bus_settings(settings))
         stack.push_async_callback(bus.close)
         channel = await stack.enter_async_context(WebhookChannel(policy))
@@ -222,27 +222,3 @@ def _bus_settings(settings: Settings) -> BusSettings:
         state=common.data_dir,
         connect_wait=1.0,
     )
-
-
-async def _policy(settings: Settings, kube: Kube) -> AddressPolicy:
-    refused: list[tuple[str, int]] = []
-    for url, port in ((kube.address, 443), (settings.common.nats_url, _NATS_PORT)):
-        refused += await _endpoints(url, port)
-    return AddressPolicy(settings.common.allowed_cidrs, refused)
-
-
-async def _endpoints(url: str, port: int) -> list[tuple[str, int]]:
-    """
-    Return the addresses behind a URL; none if its host cannot be resolved.
-    """
-    parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or port
-    try:
-        return [(str(ipaddress.ip_address(host)), port)]
-    except ValueError:
-        pass
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
-        return []
-    return [(str(entry[4][0]), port) for entry in found]

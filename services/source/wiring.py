@@ -3,11 +3,8 @@ The composition root of the source service: the only place that builds adapters.
 """
 
 import asyncio
-import ipaddress
-import socket
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
-from urllib.parse import urlsplit
 
 from services.source.adapters.announcer import BusAnnouncer
 from services.source.adapters.declarations import KubeDeclarations
@@ -31,11 +28,11 @@ from shared.kube.flux import refuse_beside_flux
 from shared.messages import Command, payload_as, subjects
 from shared.runtime import Runtime, logs, run
 from shared.runtime.addresses import AddressPolicy
+from shared.runtime.control_plane import ControlPlane
 from shared.runtime.process import refuse_start, write_addresses
 
 NAME = "setpoint-source"
 _RETRY = 1.0  # seconds; the API server may come later than we
-_NATS_PORT = 4222
 _WIPED = frozenset({REVISIONS.name, ARTIFACTS.name})
 
 
@@ -92,6 +89,8 @@ class _Program:
         self._bus = bus
         self._lease = lease
         self._recorder = EventRecorder(kube)
+        self._policy = AddressPolicy(settings.common.allowed_cidrs)
+        self._control_plane = ControlPlane(kube.address, settings.common.nats_url)
         self._publisher = EventPublisher(bus, Outbox(settings.common.data_dir / "outbox"))
 
     async def serve(self, workers: Workers) -> None:
@@ -101,7 +100,8 @@ class _Program:
         await workers.start()
         await self._alone()
         await self._lease.acquire()
-        service = await self._build(workers)
+        await self._control_plane.look(self._policy)
+        service = self._build(workers)
 
         async def on_wipe(stream: str) -> None:
             if stream in _WIPED:
@@ -114,17 +114,19 @@ class _Program:
             group.create_task(self._stop_if_refused(), name="bus watch")
             group.create_task(self._publisher.run(), name="outbox")
             group.create_task(self._recorder.run(), name="events")
+            follow = self._control_plane.follow(self._policy, self._runtime.clock)
+            group.create_task(follow, name="control plane")
             group.create_task(self._commands(service), name="commands")
             group.create_task(self._reconnects(service), name="reconnects")
             group.create_task(service.run(), name="service")
 
-    async def _build(self, workers: Workers) -> SourceService:
+    def _build(self, workers: Workers) -> SourceService:
         common, clock = self._settings.common, self._runtime.clock
         declarations = KubeDeclarations(self._kube, self._lease, selector=self._settings.selector)
         store = BusStore(self._bus.objects, common.data_dir / "artifacts")
         announcer = BusAnnouncer(self._bus, cluster=common.cluster, clock=clock)
         reporter = BusReporter(self._publisher, self._recorder, cluster=common.cluster, clock=clock)
-        origin = GitOrigin(workers, await _policy(self._settings, self._kube))
+        origin = GitOrigin(workers, self._policy)
         publish = Publish(
             store, announcer, declarations, reporter, clock, url=self._settings.artifact_url
         )
@@ -218,27 +220,3 @@ def _bus_settings(settings: Settings) -> BusSettings:
         state=common.data_dir,
         connect_wait=1.0,
     )
-
-
-async def _policy(settings: Settings, kube: Kube) -> AddressPolicy:
-    refused: list[tuple[str, int]] = []
-    for url, port in ((kube.address, 443), (settings.common.nats_url, _NATS_PORT)):
-        refused += await _endpoints(url, port)
-    return AddressPolicy(settings.common.allowed_cidrs, refused)
-
-
-async def _endpoints(url: str, port: int) -> list[tuple[str, int]]:
-    """
-    Return the addresses behind a URL; none if its host cannot be resolved.
-    """
-    parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or port
-    try:
-        return [(str(ipaddress.ip_address(host)), port)]
-    except ValueError:
-        pass
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
-        return []
-    return [(str(entry[4][0]), port) for entry in found]

@@ -37,12 +37,13 @@ class TargetForbidden(StalledError):  # noqa: N818 -- the field's reason, as it 
 
 class AddressPolicy:
     """
-    Decides about resolved addresses; holds no state and does no I/O.
+    Decides about resolved addresses; does no I/O.
 
     Args:
         allowed_cidrs: Networks that are allowed although they would be refused, such as
             ``127.0.0.0/8`` on a developer's machine.
-        refused: Pairs of address and port that stay refused in any case: the API server, NATS.
+        refused: Pairs of address and port that are refused in any case, until ``refuse`` names
+            others.
 
     """
 
@@ -58,7 +59,16 @@ class AddressPolicy:
                 f"setting SETPOINT_ALLOWED_CIDRS is not valid: {exc}. Write networks such as "
                 "127.0.0.0/8, with commas between them"
             ) from exc
-        self._refused = frozenset((_plain(ipaddress.ip_address(a)), port) for a, port in refused)
+        self.refuse(refused)
+
+    def refuse(self, endpoints: Iterable[tuple[str, int]]) -> None:
+        """
+        Refuse these pairs of address and port from now on, and no others.
+        """
+        self._refused = frozenset(
+            (_plain(ipaddress.ip_address(address.partition("%")[0])), port)
+            for address, port in endpoints
+        )
 
     def allows(self, address: str, port: int) -> bool:
         """
