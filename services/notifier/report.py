@@ -8,10 +8,10 @@ from typing import Any
 import structlog
 
 from services.notifier.core.catalog import Catalog, Key
-from services.notifier.core.hooks import hook_of
+from services.notifier.core.hooks import hook_of, idle_fields
 from services.notifier.core.match import rule_of
 from services.notifier.core.status import changes, failed, succeeded
-from services.notifier.core.target import check_supported, target_of
+from services.notifier.core.target import check_supported, idle_settings, target_of
 from services.notifier.ports import Declarations
 from shared.api import Alert, Provider, Receiver
 from shared.errors import SetpointError, TransientError, WaitingError
@@ -77,7 +77,7 @@ class Report:
                 self._catalog.put_rule(key, None)
             await self._fail("Alert", data, error)
             return False
-        await self._succeed("Alert", data, "Alert is initialised")
+        await self._succeed("Alert", data, "; ".join(("Alert is initialised", *rule.faults)))
         return True
 
     async def provider(self, data: Json) -> bool:
@@ -99,7 +99,8 @@ class Report:
         except SetpointError as error:
             await self._fail("Provider", data, error)
             return False
-        await self._succeed("Provider", data, "Provider is initialised")
+        text = "; ".join(("Provider is initialised", *idle_settings(provider)))
+        await self._succeed("Provider", data, text)
         return True
 
     async def receiver(self, data: Json) -> bool:
@@ -121,7 +122,8 @@ class Report:
         self._catalog.put_hook(key, hook)
         handled = receiver.requested_at or data.get("status", {}).get("lastHandledReconcileAt")
         more = {"webhookPath": hook.path, "lastHandledReconcileAt": handled or None}
-        text = "; ".join((f"Receiver initialized for path: {hook.path}", *hook.faults))
+        idle = idle_fields(receiver)
+        text = "; ".join((f"Receiver initialized for path: {hook.path}", *hook.faults, *idle))
         if receiver.spec.suspend:
             await self._write("Receiver", data, {"lastHandledReconcileAt": handled or None})
         else:

@@ -4,12 +4,14 @@ A Kustomization is being deleted: delete or leave its objects, then let it go.
 
 from collections.abc import Awaitable, Callable, Iterable
 
-from services.reconciler.core.conditions import PRUNE_FAILED, At, failed
+from services.reconciler.core.conditions import NOT_SUPPORTED, PRUNE_FAILED, At, failed
 from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.manifest import Refusal
-from services.reconciler.core.messages import prune_failed
+from services.reconciler.core.messages import left_behind, prune_failed
+from services.reconciler.core.refusals import barred_deletion
 from services.reconciler.lane import Lane
 from services.reconciler.ports import Cluster, Declarations, Json
+from services.reconciler.report import Report
 from shared.api import Kustomization
 from shared.model import ObjectKey
 from shared.runtime import Clock, point
@@ -31,12 +33,14 @@ class Finalize:
         cluster: Cluster,
         declarations: Declarations,
         delete_all: DeleteAll,
+        report: Report,
         *,
         clock: Clock,
     ) -> None:
         self._cluster = cluster
         self._declarations = declarations
         self._delete_all = delete_all
+        self._report = report
         self._clock = clock
         self._since: dict[tuple[str, str], float] = {}
 
@@ -51,7 +55,15 @@ class Finalize:
         if FINALIZER not in lane.declared["metadata"].get("finalizers", ()):
             return None
         inventory = Inventory.parse(lane.status.get("inventory"))
-        if len(inventory) and not declared.spec.suspend and _deletes(declared):
+        deletes = len(inventory) and not declared.spec.suspend and _deletes(declared)
+        if deletes and (barred := barred_deletion(declared)):
+            await self._report.tell(
+                lane,
+                severity="error",
+                reason=NOT_SUPPORTED,
+                message=f"deleted; {left_behind(len(inventory))}: {barred}",
+            )
+        elif deletes:
             troubles = await self._delete_all(lane, inventory.keys)
             point("reconciler.finalizer-deleted")
             troubles |= await self._awaited(lane, declared, inventory)

@@ -178,7 +178,7 @@ def _build(runtime: Runtime, settings: Settings, world: _World) -> Service:
         conclude=conclude,
         halt=Halt(report),
         report=report,
-        finalize=Finalize(cluster, declarations, prune.all, clock=clock),
+        finalize=Finalize(cluster, declarations, prune.all, report, clock=clock),
     )
     observer = Observer(watches, cluster, lanes_of=lanes.objects, clock=clock)
     tools = Tools(

@@ -3,22 +3,19 @@ What a Receiver listens on and whom it pokes.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from services.notifier.core.verify import TYPES
+from services.notifier.core.references import GROUPS, foreign_group
+from services.notifier.core.verify import TYPES, WITH_EVENTS
 from shared.api import Receiver
-from shared.api.receiver import ReceiverResource
+from shared.api.receiver import ReceiverResource, ReceiverSpec
 from shared.errors import StalledError, WaitingError
 
 PREFIX = "/hook/"
 ALL = "*"
 # Kinds for which a service reads commands; to others nobody would listen.
-READ_KINDS = frozenset({"GitRepository", "Kustomization"})
-_GROUPS = {
-    "GitRepository": "source.toolkit.fluxcd.io",
-    "Kustomization": "kustomize.toolkit.fluxcd.io",
-}
+READ_KINDS = frozenset(GROUPS)
 # For these the reference knows the version; for others the entry must say it.
 _VERSION_OPTIONAL = frozenset(
     {
@@ -110,22 +107,28 @@ def check_supported(receiver: Receiver) -> None:
     Refuse a Receiver that asks for what is not implemented.
 
     Raises:
-        StalledError: Names the field and what to do.
+        StalledError: Names the fields and what to do.
 
     """
+    faults = list(_unsupported(receiver.spec))
+    if faults:
+        raise StalledError("; ".join(faults), reason="NotSupported")
+
+
+def idle_fields(receiver: Receiver) -> tuple[str, ...]:
+    """
+    Return what is said of fields that a usable Receiver gives in vain.
+    """
     spec = receiver.spec
-    if spec.type not in TYPES:
-        raise _unsupported(f"spec.type {spec.type}", f"use {', '.join(TYPES)}")
-    if spec.resource_filter:
-        raise _unsupported("spec.resourceFilter", "remove it")
-    for position, resource in enumerate(spec.resources):
-        if resource.filter:
-            raise _unsupported(f"spec.resources[{position}].filter", "remove it")
-    kinds = {resource.kind for resource in spec.resources}
-    if kinds and not kinds & READ_KINDS:
-        raise _unsupported(
-            f"kind {min(kinds)} in spec.resources", f"use {' or '.join(sorted(READ_KINDS))}"
-        )
+    said = [
+        f"spec.resources[{position}].matchLabels has no effect beside a name: remove it, or write "
+        "name: '*'"
+        for position, resource in enumerate(spec.resources)
+        if resource.match_labels and resource.name != ALL
+    ]
+    if spec.events and spec.type not in WITH_EVENTS:
+        said.append(f"spec.events has no effect: calls of type {spec.type} name no event")
+    return tuple(said)
 
 
 def read_entries(receiver: Receiver) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
@@ -142,7 +145,7 @@ def read_entries(receiver: Receiver) -> tuple[tuple[Entry, ...], tuple[str, ...]
         everything = resource.name == ALL
         entries.append(
             Entry(
-                group=_GROUPS[resource.kind],
+                group=GROUPS[resource.kind],
                 kind=resource.kind,
                 namespace=resource.namespace or receiver.metadata.namespace,
                 name=resource.name,
@@ -157,10 +160,24 @@ def _fault_of(resource: ReceiverResource) -> str:
         return f"kind {resource.kind} is not supported yet: remove the entry"
     if not resource.api_version and resource.kind not in _VERSION_OPTIONAL:
         return f'apiVersion must be specified for kind "{resource.kind}": add it'
+    if fault := foreign_group(resource):
+        return fault
     if resource.name == ALL and not resource.match_labels:
         return "name is * without matchLabels: add labels, or name the object"
     return ""
 
 
-def _unsupported(what: str, remedy: str) -> StalledError:
-    return StalledError(f"{what} is not supported yet: {remedy}", reason="NotSupported")
+def _unsupported(spec: ReceiverSpec) -> Iterator[str]:
+    if spec.type not in TYPES:
+        yield f"spec.type {spec.type} is not supported yet: use {', '.join(TYPES)}"
+    if spec.oidc_providers:
+        yield "spec.oidcProviders is not supported yet: remove it and use a Secret"
+    if spec.resource_filter:
+        yield "spec.resourceFilter is not supported yet: remove it"
+    for position, resource in enumerate(spec.resources):
+        if resource.filter:
+            yield f"spec.resources[{position}].filter is not supported yet: remove it"
+    kinds = {resource.kind for resource in spec.resources}
+    if kinds and not kinds & READ_KINDS:
+        served = " or ".join(sorted(READ_KINDS))
+        yield f"spec.resources[].kind {min(kinds)} is not supported yet: use {served}"

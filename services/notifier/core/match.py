@@ -5,10 +5,11 @@ An Alert becomes a ``Rule`` once, when it is read, so that an event costs compar
 are those of the involved object in the API: whoever asks reads them only when a source needs them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from services.notifier.core.patterns import Patterns, compile_all
+from services.notifier.core.references import GROUPS, foreign_group
 from shared.api import Alert
 from shared.api.references import CrossNamespaceReference
 from shared.errors import StalledError
@@ -16,18 +17,23 @@ from shared.messages import Event
 
 ALL = "*"
 BUS_RESET = "BusReset"
+# What a service says of itself, its Lease standing for it: every Alert hears it.
+_OF_SERVICES = frozenset({BUS_RESET, "EventsRefused"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """
     An Alert that can select: its lists compiled, its namespaces filled in.
+
+    ``faults`` says of which sources no event will ever come.
     """
 
     alert: Alert
     sources: tuple[CrossNamespaceReference, ...]
     include: Patterns
     exclude: Patterns
+    faults: tuple[str, ...] = ()
 
     @property
     def namespace(self) -> str:
@@ -49,9 +55,13 @@ def rule_of(alert: Alert, *, cross_namespace: bool = True) -> Rule:
     Read an Alert.
 
     Raises:
-        StalledError: An expression is not valid, or a source is in a namespace that is not allowed.
+        StalledError: An expression is not valid, a source is in a namespace that is not allowed, or
+            no source sends events.
 
     """
+    faults = tuple(_faults(alert))
+    if faults and len(faults) == len(alert.spec.event_sources):
+        raise StalledError("; ".join(faults), reason="NotSupported")
     home = alert.metadata.namespace
     sources = tuple(
         source if source.namespace else source.model_copy(update={"namespace": home})
@@ -69,18 +79,30 @@ def rule_of(alert: Alert, *, cross_namespace: bool = True) -> Rule:
         sources=sources,
         include=compile_all("spec.inclusionList", alert.spec.inclusion_list),
         exclude=compile_all("spec.exclusionList", alert.spec.exclusion_list),
+        faults=faults,
     )
+
+
+def _faults(alert: Alert) -> Iterator[str]:
+    for position, source in enumerate(alert.spec.event_sources):
+        here = f"spec.eventSources[{position}]"
+        if source.kind not in GROUPS:
+            served = " or ".join(sorted(GROUPS))
+            yield f"{here}.kind {source.kind} is not supported yet, none sends events: use {served}"
+        elif fault := foreign_group(source):
+            yield f"{here}.{fault}"
 
 
 def sources_for(rule: Rule, event: Event) -> tuple[CrossNamespaceReference, ...]:
     """
     Return the sources of the rule that select the event, labels and wording aside.
 
-    The notifier's own word that the bus was reset concerns every Alert, though none can name it.
+    What services say of themselves (the bus was reset, events were refused) concerns every Alert,
+    though none can name it.
     """
     if rule.alert.spec.suspend or not _severe_enough(rule, event):
         return ()
-    if event.reason == BUS_RESET and event.involved_object.kind == "Lease":
+    if event.reason in _OF_SERVICES and event.involved_object.kind == "Lease":
         return rule.sources[:1] and (_UNLABELLED,)
     return tuple(source for source in rule.sources if _names(source, event))
 

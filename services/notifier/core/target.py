@@ -20,7 +20,9 @@ _UNSUPPORTED = {
     "proxy_secret_ref": "proxySecretRef",
     "proxy": "proxy",
     "service_account_name": "serviceAccountName",
+    "commit_status_expr": "commitStatusExpr",
 }
+_PLAIN = frozenset({"generic", "generic-hmac"})  # types that send the event as it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +45,35 @@ def check_supported(provider: Provider) -> None:
     Refuse a Provider that asks for what is not implemented.
 
     Raises:
-        StalledError: Names the type or the field and what to do.
+        StalledError: Names the type and the fields, and what to do.
 
     """
     spec = provider.spec
+    faults = []
     if spec.type not in TYPES:
-        raise StalledError(
-            f"spec.type {spec.type} is not supported yet: use {', '.join(TYPES)}",
-            reason="NotSupported",
-        )
-    for attribute, name in _UNSUPPORTED.items():
-        if getattr(spec, attribute):
-            raise StalledError(
-                f"spec.{name} is not supported yet: remove it", reason="NotSupported"
-            )
+        faults.append(f"spec.type {spec.type} is not supported yet: use {', '.join(TYPES)}")
+    faults += [
+        f"spec.{name} is not supported yet: remove it"
+        for attribute, name in _UNSUPPORTED.items()
+        if getattr(spec, attribute)
+    ]
+    if faults:
+        raise StalledError("; ".join(faults), reason="NotSupported")
+
+
+def idle_settings(provider: Provider) -> tuple[str, ...]:
+    """
+    Return what is said of fields that a usable Provider gives in vain.
+    """
+    spec = provider.spec
+    idle = {
+        "interval": (spec.interval, "remove it"),
+        "channel": (spec.type in _PLAIN and spec.channel, f"type {spec.type} has no channels"),
+        "username": (spec.type in _PLAIN and spec.username, f"type {spec.type} shows no names"),
+    }
+    return tuple(
+        f"spec.{name} has no effect: {why}" for name, (given, why) in idle.items() if given
+    )
 
 
 def target_of(provider: Provider, secret: Mapping[str, bytes]) -> Target:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 TYPES = ("generic", "generic-hmac", "github")
+WITH_EVENTS = frozenset({"github"})  # types whose calls name an event that spec.events can choose
 _ALGORITHMS: Mapping[str, Callable[..., object]] = {
     "sha1": hashlib.sha1,
     "sha256": hashlib.sha256,

@@ -91,6 +91,13 @@ def prune_failed(failures: Sequence[Refusal]) -> str:
     return "delete failed, errors: " + " ".join(f"{one};" for one in failures[:SHOWN]) + rest
 
 
+def left_behind(count: int) -> str:
+    """
+    Say how many objects stay when their Kustomization goes.
+    """
+    return f"{count} object{'s of its inventory stay' if count != 1 else ' of its inventory stays'}"
+
+
 def health_passed(seconds: float) -> str:
     """
     Write Healthy's message after all checks passed.

@@ -5,10 +5,13 @@ Fields of a Kustomization that this version cannot honour. Each is said, none is
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from services.reconciler.core.manifest import group_of
 from shared.api import Kustomization
+from shared.api.kinds import SOURCE_GROUP
 
 REASON = "NotSupported"
 _SOURCE_KINDS = frozenset({"GitRepository"})
+_WHERE_AND_WHO = frozenset({"spec.serviceAccountName", "spec.kubeConfig"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,19 @@ def unsupported(kustomization: Kustomization) -> tuple[Unsupported, ...]:
     return tuple(Unsupported(field=name, remedy=remedy) for name, remedy in _find(kustomization))
 
 
+def barred_deletion(kustomization: Kustomization) -> str:
+    """
+    Say why the objects may not be deleted by us; empty if they may.
+
+    Where they are, or with whose rights they were made, is not for us to guess.
+    """
+    found = tuple(one for one in unsupported(kustomization) if one.field in _WHERE_AND_WHO)
+    if not found:
+        return ""
+    named = " and ".join(one.field for one in found)
+    return f"{named} cannot be honoured; delete the objects yourself if they are not wanted"
+
+
 def message_of(found: tuple[Unsupported, ...]) -> str:
     """
     Write the condition's message.
@@ -43,7 +59,10 @@ def _find(kustomization: Kustomization) -> Iterator[tuple[str, str]]:
     if spec.service_account_name:
         yield (
             "spec.serviceAccountName",
-            "nothing is applied with other rights than asked for; without it ours are used",
+            (
+                "nothing is applied with other rights than asked for; remove it to use the"
+                " reconciler's own"
+            ),
         )
     if spec.kube_config is not None:
         yield (
@@ -64,3 +83,6 @@ def _find(kustomization: Kustomization) -> Iterator[tuple[str, str]]:
             f"spec.sourceRef.kind {spec.source_ref.kind}",
             f"use one of {', '.join(sorted(_SOURCE_KINDS))}",
         )
+    version = spec.source_ref.api_version
+    if version and group_of(version) != SOURCE_GROUP:
+        yield f"spec.sourceRef.apiVersion {version}", f"use {SOURCE_GROUP}/v1"

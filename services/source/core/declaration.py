@@ -66,12 +66,16 @@ def refuse_unsupported(repo: GitRepository) -> None:
     Refuse a field that would otherwise be ignored in silence.
 
     Raises:
-        StalledError: Names the first such field and what to do.
+        StalledError: Names all such fields and what to do.
 
     """
-    for field, (given, remedy) in _UNSUPPORTED.items():
-        if given(repo.spec):
-            raise StalledError(f"spec.{field} is not supported: {remedy}", reason="NotSupported")
+    found = [
+        f"spec.{field} is not supported: {remedy}"
+        for field, (given, remedy) in _UNSUPPORTED.items()
+        if given(repo.spec)
+    ]
+    if found:
+        raise StalledError("; ".join(found), reason="NotSupported")
 
 
 def location(repo: GitRepository) -> Location:

@@ -126,7 +126,7 @@ async def test_rejected_and_missing_credentials_are_told_and_a_mended_secret_is_
     rig.repo.commit({"a": "1"})
     rig.git.basic = ("ada", "s3cret")
     rig.service.start()
-    rig.declare(secretRef={"name": "git"})
+    rig.declare(secretRef={"name": "git"}, provider="generic")
     missing = await rig.wait(status="False", reason="AuthenticationFailed")
     assert "Secret" in missing["message"]
     rig.secret("git", username="ada", password="hunter2")

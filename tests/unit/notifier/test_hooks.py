@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from services.notifier.core.catalog import Catalog
-from services.notifier.core.hooks import hook_of, path_of
+from services.notifier.core.hooks import hook_of, idle_fields, path_of
 from shared.errors import StalledError, WaitingError
 from tests.unit.notifier.objects import receiver
 
@@ -51,6 +51,10 @@ def test_entries_default_to_the_receivers_namespace_and_ignore_labels_beside_a_n
         ({"kind": "HelmRepository", "name": "x"}, "HelmRepository is not supported yet"),
         ({"kind": "Kustomization", "name": "x"}, "apiVersion must be specified"),
         ({"kind": "GitRepository", "name": "*"}, "without matchLabels"),
+        (
+            {"kind": "GitRepository", "name": "x", "apiVersion": "example.com/v1"},
+            "apiVersion example.com/v1 is not supported yet, no GitRepository is there",
+        ),
     ],
 )
 def test_one_bad_entry_does_not_take_the_others_along(resource, fault):
@@ -71,7 +75,10 @@ def test_one_bad_entry_does_not_take_the_others_along(resource, fault):
             {"resources": [{"kind": "GitRepository", "name": "x", "filter": "true"}]},
             "spec.resources[0].filter",
         ),
-        ({"resources": [{"kind": "HelmRelease", "name": "x"}]}, "kind HelmRelease"),
+        (
+            {"resources": [{"kind": "HelmRelease", "name": "x"}]},
+            "spec.resources[].kind HelmRelease",
+        ),
     ],
 )
 def test_what_comes_later_is_refused_by_name(spec, what):
@@ -119,3 +126,13 @@ def test_a_rotated_token_moves_the_receiver():
     catalog.put_hook(("apps", "push"), None)
     assert catalog.hook_at(new.path) is None
     assert repr(catalog) == "Catalog(0 alerts, 0 providers, 0 receivers)"
+
+
+def test_what_a_receiver_says_in_vain_is_told():
+    labels = {"kind": "GitRepository", "name": "app", "matchLabels": {"a": "b"}}
+    said = idle_fields(receiver(resources=[labels], events=["push"]))
+    assert [one.partition(": ")[0] for one in said] == [
+        "spec.resources[0].matchLabels has no effect beside a name",
+        "spec.events has no effect",
+    ]
+    assert idle_fields(receiver(type="github", events=["push"])) == ()

@@ -140,8 +140,43 @@ def test_a_reset_of_the_bus_concerns_every_alert_that_wants_its_severity():
     assert not selects(source(), event(reason="Other", involved={"kind": "Lease"}))
 
 
+def test_refused_events_of_a_service_concern_every_alert():
+    refused = event(
+        reason="EventsRefused",
+        severity="error",
+        involved={"kind": "Lease", "namespace": "flux-system", "name": "setpoint-source"},
+    )
+    assert selects(source(matchLabels={"team": "red"}), refused)
+    assert not selects(source(), refused.model_copy(update={"severity": "info", "reason": "X"}))
+
+
 def test_one_module_alone_knows_the_expression_library():
     root = Path(importlib.util.find_spec("services.notifier").origin).parent
     users = [path.name for path in root.rglob("*.py") if "import re2" in path.read_text()]
     assert users == ["patterns.py"]
     assert "re2" in sys.modules
+
+
+def test_sources_that_send_no_events_are_named_and_the_others_select():
+    rule = rule_of(
+        alert(
+            eventSources=[
+                {"kind": "HelmRelease", "name": "*"},
+                {"kind": "Kustomization", "name": "*", "apiVersion": "example.com/v1"},
+                {"kind": "Kustomization", "name": "podinfo"},
+            ]
+        )
+    )
+    assert sources_for(rule, event())
+    helm, foreign = rule.faults
+    assert helm.startswith("spec.eventSources[0].kind HelmRelease is not supported yet")
+    assert foreign == (
+        "spec.eventSources[1].apiVersion example.com/v1 is not supported yet, no Kustomization is "
+        "there: use kustomize.toolkit.fluxcd.io/v1"
+    )
+
+
+def test_an_alert_that_could_never_select_is_refused():
+    with pytest.raises(StalledError, match=r"spec\.eventSources\[0\]\.kind HelmChart") as caught:
+        rule_of(alert(eventSources=[{"kind": "HelmChart", "name": "*"}]))
+    assert caught.value.reason == "NotSupported"
