@@ -34,7 +34,7 @@ from services.reconciler.service import Service
 from services.reconciler.settings import Settings
 from services.reconciler.slots import Slots
 from services.reconciler.work import Tools, Work
-from shared.bus import Bus, BusSettings, EventPublisher, Outbox
+from shared.bus import Author, Bus, BusSettings, EventPublisher, Outbox
 from shared.bus.streams import DECLARED_BY
 from shared.errors import SetpointError, StalledError, TransientError
 from shared.kube import Kube
@@ -93,11 +93,14 @@ async def _main(runtime: Runtime, settings: Settings) -> None:
             holder=holder.identity,
             clock=runtime.clock,
         )
+        author = Author(
+            cluster=common.cluster, namespace=common.namespace, lease=LEASE, controller=CONTROLLER
+        )
         world = _World(
             kube=kube,
             bus=bus,
             lease=lease,
-            publisher=EventPublisher(bus, Outbox(common.data_dir / "outbox")),
+            publisher=EventPublisher(bus, Outbox(common.data_dir / "outbox"), author),
             recorder=EventRecorder(kube),
             renderer=renderer,
         )

@@ -20,7 +20,7 @@ from services.source.fetch import Fetch
 from services.source.publish import Publish
 from services.source.service import SourceService, Steps
 from services.source.settings import Settings
-from shared.bus import Ack, Bus, BusSettings, EventPublisher, Outbox, Outcome, Received
+from shared.bus import Ack, Author, Bus, BusSettings, EventPublisher, Outbox, Outcome, Received
 from shared.bus.streams import ARTIFACTS, DECLARED_BY, REVISIONS
 from shared.errors import SetpointError, StalledError, TransientError
 from shared.kube import EventRecorder, Holder, Kube, Lease
@@ -89,9 +89,13 @@ class _Program:
         self._bus = bus
         self._lease = lease
         self._recorder = EventRecorder(kube)
-        self._policy = AddressPolicy(settings.common.allowed_cidrs)
-        self._control_plane = ControlPlane(kube.address, settings.common.nats_url)
-        self._publisher = EventPublisher(bus, Outbox(settings.common.data_dir / "outbox"))
+        common = settings.common
+        self._policy = AddressPolicy(common.allowed_cidrs)
+        self._control_plane = ControlPlane(kube.address, common.nats_url)
+        author = Author(
+            cluster=common.cluster, namespace=common.namespace, lease=NAME, controller=CONTROLLER
+        )
+        self._publisher = EventPublisher(bus, Outbox(common.data_dir / "outbox"), author)
 
     async def serve(self, workers: Workers) -> None:
         """

@@ -15,11 +15,13 @@ from shared.bus.objects import ArtifactObjects
 from shared.bus.outbox import Outbox
 from shared.bus.outcome import Ack, Nak, Outcome, Term, outcome_of
 from shared.bus.publisher import EventPublisher
+from shared.bus.refused import Author
 from shared.bus.streams import StreamSpec
 
 __all__ = [
     "Ack",
     "ArtifactObjects",
+    "Author",
     "Bucket",
     "Bus",
     "BusForbidden",

@@ -18,6 +18,7 @@ from pathlib import Path
 import structlog
 
 from shared.bus.files import keep, sync_directory
+from shared.bus.tally import RefusedNote, Tally
 
 log = structlog.get_logger()
 
@@ -52,6 +53,7 @@ class Outbox:
         self._draining = asyncio.Lock()
         self.refused = 0
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._untold = Tally(path.with_name(path.name + ".refused"))
         self._done, self._end = _recover(path, self._done_path)
 
     @property
@@ -76,17 +78,30 @@ class Outbox:
         async with self._writing:
             self._notice_removal()
             if self._end + len(line) > self._limit:
-                self.refused += 1
+                self._refuse(entry)
                 return False
             try:
                 await _to_the_end(_append, self._path, self._end, line)
             except OSError as error:
                 # What the event tells of goes on all the same: drift is healed, status written.
-                self.refused += 1
+                self._refuse(entry)
                 log.error("event not kept", path=str(self._path), error=error.strerror)  # noqa: TRY400
                 return False
             self._end += len(line)
             return True
+
+    @property
+    def note(self) -> RefusedNote | None:
+        """
+        What is to be told of refused entries, if anything.
+        """
+        return self._untold.note
+
+    def told(self, note: RefusedNote) -> None:
+        """
+        Forget what a note said; what was refused since is told by another.
+        """
+        self._untold.told(note)
 
     async def drain(self, send: Send) -> int:
         """
@@ -108,6 +123,10 @@ class Outbox:
 
     def __repr__(self) -> str:
         return f"<Outbox {self._path.name} {self.size} of {self._limit} bytes wait>"
+
+    def _refuse(self, entry: Entry) -> None:
+        self.refused += 1
+        self._untold.add(entry.id)
 
     def _notice_removal(self) -> bool:
         # Whoever removed it removed what waited; what comes next must not stand behind a hole.

@@ -6,7 +6,8 @@ import structlog
 
 from shared.bus.bus import PUBLISH_TIMEOUT, Bus
 from shared.bus.outbox import Entry, Outbox
-from shared.errors import MalformedError, TransientError, WaitingError
+from shared.bus.refused import Author, refused_event
+from shared.errors import MalformedError, StalledError, TransientError, WaitingError
 from shared.messages import Envelope, encode
 
 log = structlog.get_logger()
@@ -22,12 +23,13 @@ class EventPublisher:
     While the outbox holds anything, new events go behind it: their order is kept.
     """
 
-    def __init__(self, bus: Bus, outbox: Outbox) -> None:
+    def __init__(self, bus: Bus, outbox: Outbox, author: Author) -> None:
         self._bus = bus
         self._outbox = outbox
+        self._author = author
         self._order = asyncio.Lock()
         self._filled = asyncio.Event()
-        if not outbox.empty:
+        if not outbox.empty or outbox.note:
             self._filled.set()
 
     @property
@@ -60,7 +62,7 @@ class EventPublisher:
 
     async def run(self) -> None:
         """
-        Empty the outbox whenever NATS is there, until cancelled.
+        Empty the outbox whenever NATS is there, until cancelled; then tell what did not fit.
         """
         while True:
             await self._filled.wait()
@@ -68,10 +70,25 @@ class EventPublisher:
             self._filled.clear()
             try:
                 await self._outbox.drain(self._send)
+                await self._tell_refused()
             except (TransientError, WaitingError) as error:
                 log.debug("outbox waits", error=error.message)
                 self._filled.set()
                 await asyncio.sleep(RETRY)
+
+    async def _tell_refused(self) -> None:
+        note = self._outbox.note
+        if note is None:
+            return
+        subject, envelope = refused_event(self._author, note)
+        data = encode(envelope)
+        try:
+            await self._bus.publish_raw(subject, data, envelope.id, within=DRAIN_TIMEOUT)
+        except (MalformedError, StalledError) as error:
+            # The bus will never take it: the log is the last place to say it.
+            log.error("events were refused, which cannot be told", error=error.message)  # noqa: TRY400
+        self._outbox.told(note)
+        log.error("events were refused", count=note.count)
 
     async def _send(self, entry: Entry) -> None:
         try:

@@ -97,11 +97,17 @@ def _events(kinds: Iterable[str]) -> list[str]:
     return [f"events.*.*.{kind}.>" for kind in kinds]
 
 
+def _of_itself(user: str) -> str:
+    # What a service says of itself: its Lease stands for it.
+    return f"events.*.error.Lease.*.setpoint-{user}"
+
+
 _OWN: Mapping[str, list[str]] = {
     "source": [
         "revisions.>",
         "$O.artifacts.>",
         *_events(SOURCE_KINDS),
+        _of_itself("source"),
         "deadletters.>",
         *_look(streams.EVENTS, streams.COMMANDS),
         *_read(streams.ARTIFACTS, streams.REVISIONS),
@@ -112,6 +118,7 @@ _OWN: Mapping[str, list[str]] = {
         *(f"commands.*.{kind}.>" for kind in SOURCE_KINDS),
         "$KV.RECEIPTS.>",
         *_events(APPLICATION_KINDS),
+        _of_itself("reconciler"),
         "deadletters.>",
         *_look(streams.EVENTS, streams.REVISIONS, streams.ARTIFACTS),
         *_read(streams.ARTIFACTS, streams.REVISIONS, streams.RECEIPTS),

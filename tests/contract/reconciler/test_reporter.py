@@ -5,11 +5,18 @@ from datetime import UTC, datetime
 import pytest
 
 from services.reconciler.adapters.reporter import BusReporter
-from shared.bus import EventPublisher, Outbox
+from shared.bus import Author, EventPublisher, Outbox
 from shared.bus.streams import ALL
 from shared.messages import Event, InvolvedObject
 from shared.runtime import SystemClock
 from tests.fakes.reconciler.ports import FakeReporter
+
+AUTHOR = Author(
+    cluster="local",
+    namespace="here",
+    lease="setpoint-reconciler",
+    controller="kustomize-controller",
+)
 
 
 class Recorder:
@@ -24,7 +31,10 @@ class Real(BusReporter):
     def __init__(self, bus, admin, outbox):
         self._admin, self._shown = admin, Recorder()
         super().__init__(
-            EventPublisher(bus, Outbox(outbox)), self._shown, cluster="local", clock=SystemClock()
+            EventPublisher(bus, Outbox(outbox), AUTHOR),
+            self._shown,
+            cluster="local",
+            clock=SystemClock(),
         )
 
     async def accepted(self):

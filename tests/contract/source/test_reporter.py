@@ -5,11 +5,15 @@ from datetime import UTC, datetime
 import pytest
 
 from services.source.adapters.reporter import BusReporter
-from shared.bus import EventPublisher, Outbox
+from shared.bus import Author, EventPublisher, Outbox
 from shared.bus.streams import EVENTS
 from shared.messages import Event, InvolvedObject
 from shared.runtime import SystemClock
 from tests.fakes.source.ports import FakeReporter
+
+AUTHOR = Author(
+    cluster="local", namespace="here", lease="setpoint-source", controller="source-controller"
+)
 
 
 class Recorder:
@@ -25,7 +29,7 @@ class Real:
         self._admin = admin
         self._recorder = Recorder()
         port = BusReporter(
-            EventPublisher(bus, Outbox(outbox)),
+            EventPublisher(bus, Outbox(outbox), AUTHOR),
             self._recorder,
             cluster="local",
             clock=SystemClock(),

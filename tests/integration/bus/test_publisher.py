@@ -3,12 +3,19 @@ import time
 
 import pytest
 
-from shared.bus import EventPublisher, Outbox, streams
+from shared.bus import Author, EventPublisher, Outbox, streams
 from shared.errors import MalformedError
+from shared.messages import Event, payload_as
 from tests.fixtures.freeze import frozen
 from tests.fixtures.nats import answering, message, running, until
 
 SUBJECT = "events.local.info.Kustomization.ns.a"
+AUTHOR = Author(
+    cluster="local",
+    namespace="flux-system",
+    lease="setpoint-source",
+    controller="source-controller",
+)
 
 
 @pytest.fixture
@@ -31,7 +38,7 @@ async def emptied(outbox: Outbox) -> None:
 
 async def test_with_nats_there_an_event_needs_no_disk(bus, tmp_path) -> None:
     outbox = Outbox(tmp_path / "outbox")
-    publisher = EventPublisher(bus, outbox)
+    publisher = EventPublisher(bus, outbox, AUTHOR)
     assert await publisher.accept(SUBJECT, message(SUBJECT, "1"))
     assert outbox.empty
     assert await stored(bus) == ["1"]
@@ -41,7 +48,7 @@ async def test_with_nats_away_events_wait_on_the_disk_and_are_sent_in_order(
     nats_server, bus, tmp_path
 ) -> None:
     outbox = Outbox(tmp_path / "outbox")
-    publisher = EventPublisher(bus, outbox)
+    publisher = EventPublisher(bus, outbox, AUTHOR)
     async with running(publisher.run()):
         assert await publisher.accept(SUBJECT, message(SUBJECT, "0"))
         await nats_server.server.kill()
@@ -60,7 +67,7 @@ async def test_with_a_stopped_server_an_event_is_accepted_soon_and_stored_once(
     nats_server, bus, tmp_path
 ) -> None:
     outbox = Outbox(tmp_path / "outbox")
-    publisher = EventPublisher(bus, outbox)
+    publisher = EventPublisher(bus, outbox, AUTHOR)
     with frozen(nats_server.server.pid):
         before = time.monotonic()
         assert await publisher.accept(SUBJECT, message(SUBJECT, "1"))
@@ -74,7 +81,7 @@ async def test_with_a_stopped_server_an_event_is_accepted_soon_and_stored_once(
 
 async def test_new_events_go_behind_those_that_wait(nats_server, bus, tmp_path) -> None:
     outbox = Outbox(tmp_path / "outbox")
-    publisher = EventPublisher(bus, outbox)
+    publisher = EventPublisher(bus, outbox, AUTHOR)
     await nats_server.server.kill()
     await publisher.accept(SUBJECT, message(SUBJECT, "1"))
     await nats_server.restart()
@@ -90,10 +97,12 @@ async def test_a_new_process_sends_what_the_killed_one_had_accepted(
     nats_server, bus, connect_bus, tmp_path
 ) -> None:
     await nats_server.server.kill()
-    await EventPublisher(bus, Outbox(tmp_path / "outbox")).accept(SUBJECT, message(SUBJECT, "1"))
+    await EventPublisher(bus, Outbox(tmp_path / "outbox"), AUTHOR).accept(
+        SUBJECT, message(SUBJECT, "1")
+    )
     await nats_server.restart()
     outbox = Outbox(tmp_path / "outbox")
-    async with running(EventPublisher(await connect_bus("admin"), outbox).run()):
+    async with running(EventPublisher(await connect_bus("admin"), outbox, AUTHOR).run()):
         await emptied(outbox)
     await answering(bus)
     assert await stored(bus) == ["1"]
@@ -105,7 +114,7 @@ async def test_without_a_stream_events_wait_until_the_notifier_declares_it(
     subject = "events.local.info.GitRepository.ns.a"
     source, notifier = await connect_bus("source"), await connect_bus("notifier")
     outbox = Outbox(tmp_path / "outbox")
-    publisher = EventPublisher(source, outbox)
+    publisher = EventPublisher(source, outbox, AUTHOR)
     async with running(publisher.run()):
         assert await publisher.accept(subject, message(subject, "1"))
         assert not outbox.empty
@@ -115,11 +124,59 @@ async def test_without_a_stream_events_wait_until_the_notifier_declares_it(
 
 
 async def test_a_full_outbox_refuses_and_counts(nats_server, bus, tmp_path) -> None:
-    publisher = EventPublisher(bus, Outbox(tmp_path / "outbox", limit=400))
+    publisher = EventPublisher(bus, Outbox(tmp_path / "outbox", limit=400), AUTHOR)
     await nats_server.server.kill()
     answers = [await publisher.accept(SUBJECT, message(SUBJECT, str(n))) for n in range(5)]
     assert answers == [True, False, False, False, False]
     assert publisher.refused == 4
+
+
+async def told(bus) -> list[Event]:
+    found = [item.envelope async for item in bus.read("EVENTS", "events.*.*.Lease.>")]
+    return [payload_as(envelope, Event) for envelope in found]
+
+
+async def test_what_did_not_fit_is_told_once_with_its_number_behind_what_waited(
+    nats_server, bus, tmp_path
+) -> None:
+    outbox = Outbox(tmp_path / "outbox", limit=400)
+    publisher = EventPublisher(bus, outbox, AUTHOR)
+    await nats_server.server.kill()
+    for number in range(5):
+        await publisher.accept(SUBJECT, message(SUBJECT, str(number)))
+    await nats_server.restart()
+    await answering(bus)
+    async with running(publisher.run()):
+        await until(lambda: _told(bus, 1), within=25)
+        assert await publisher.accept(SUBJECT, message(SUBJECT, "after"))
+    first, refused, last = [item.envelope async for item in bus.read("EVENTS", "events.>")]
+    assert (first.id, last.id) == ("0", "after")
+    event = payload_as(refused, Event)
+    assert (event.severity, event.reason) == ("error", "EventsRefused")
+    about = event.involved_object
+    assert (about.kind, about.namespace, about.name) == ("Lease", "flux-system", "setpoint-source")
+    assert event.message.startswith("4 events of setpoint-source could not be kept while the bus")
+    assert outbox.note is None
+
+
+async def test_a_new_process_tells_what_the_killed_one_refused_and_only_once(
+    nats_server, bus, tmp_path
+) -> None:
+    await nats_server.server.kill()
+    before = EventPublisher(bus, Outbox(tmp_path / "outbox", limit=10), AUTHOR)
+    await before.accept(SUBJECT, message(SUBJECT, "1"))
+    await nats_server.restart()
+    await answering(bus)
+    for _ in range(2):
+        outbox = Outbox(tmp_path / "outbox")
+        async with running(EventPublisher(bus, outbox, AUTHOR).run()):
+            await until(lambda: _told(bus, 1), within=25)
+            await emptied(outbox)
+    assert [event.metadata["refused"] for event in await told(bus)] == ["1"]
+
+
+async def _told(bus, count) -> bool:
+    return len(await told(bus)) >= count
 
 
 async def test_an_event_that_can_never_be_sent_is_refused_and_does_not_hold_up_others(
@@ -127,7 +184,7 @@ async def test_an_event_that_can_never_be_sent_is_refused_and_does_not_hold_up_o
 ) -> None:
     huge = message(SUBJECT, "huge", x="x" * 1_100_000)
     outbox = Outbox(tmp_path / "outbox")
-    publisher = EventPublisher(bus, outbox)
+    publisher = EventPublisher(bus, outbox, AUTHOR)
     with pytest.raises(MalformedError):
         await publisher.accept(SUBJECT, huge)
     await nats_server.server.kill()
@@ -140,7 +197,7 @@ async def test_an_event_that_can_never_be_sent_is_refused_and_does_not_hold_up_o
 
 
 async def test_many_events_at_once_are_all_accepted(bus, tmp_path) -> None:
-    publisher = EventPublisher(bus, Outbox(tmp_path / "outbox"))
+    publisher = EventPublisher(bus, Outbox(tmp_path / "outbox"), AUTHOR)
     async with running(publisher.run()):
         answers = await asyncio.gather(
             *(publisher.accept(SUBJECT, message(SUBJECT, str(n))) for n in range(50))

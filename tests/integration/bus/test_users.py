@@ -8,8 +8,16 @@ from shared.bus.users import USERS
 from tests.fixtures.nats import message
 
 OWN = {
-    "source": ["revisions.c.GitRepository.n.x", "events.c.info.GitRepository.n.x"],
-    "reconciler": ["events.c.error.Kustomization.n.x", "commands.c.GitRepository.n.x"],
+    "source": [
+        "revisions.c.GitRepository.n.x",
+        "events.c.info.GitRepository.n.x",
+        "events.c.error.Lease.n.setpoint-source",
+    ],
+    "reconciler": [
+        "events.c.error.Kustomization.n.x",
+        "events.c.error.Lease.n.setpoint-reconciler",
+        "commands.c.GitRepository.n.x",
+    ],
     "notifier": ["events.c.info.Lease.n.x", "commands.c.GitRepository.n.x", "deliveries.c.n.x"],
     "cli": ["deliveries.c.n.x", "commands.c.GitRepository.n.x"],
 }
@@ -17,6 +25,7 @@ FOREIGN = {
     "source": [
         "commands.c.GitRepository.n.x",
         "events.c.info.Kustomization.n.x",
+        "events.c.error.Lease.n.setpoint-reconciler",
         "deliveries.c.n.x",
         "$KV.RECEIPTS.x",
         "$JS.API.STREAM.CREATE.EVENTS",

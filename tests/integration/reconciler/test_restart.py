@@ -132,3 +132,12 @@ async def test_an_older_revision_delivered_late_does_not_win(rec):
     await rec.announce_again(rec.sequence - 1)
     await rec.settled()
     assert rec.live("configmap", "one")["data"] == {"a": "new"}
+
+
+async def test_events_that_did_not_fit_into_the_outbox_are_told_with_their_number(rec):
+    rec.data_dir.mkdir()
+    (rec.data_dir / "outbox.refused").write_text("3 some-event")
+    rec.start()
+    event = await rec.told("EventsRefused")
+    assert event.message.startswith("3 events of setpoint-reconciler could not be kept")
+    assert event.reporting_controller == "kustomize-controller"

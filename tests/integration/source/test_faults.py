@@ -135,3 +135,17 @@ async def test_a_second_service_waits_while_the_first_holds_the_lease(rig, tmp_p
         await rig.revision(commit)
     finally:
         second.kill()
+
+
+async def test_events_that_did_not_fit_into_the_outbox_are_told_with_their_number(rig):
+    rig.service.data_dir.mkdir()
+    (rig.service.data_dir / "outbox.refused").write_text("3 some-event")
+    rig.service.start()
+
+    async def told():
+        found = [item.payload for item in await rig.events()]
+        return [event for event in found if event["reason"] == "EventsRefused"]
+
+    [event] = await until(told, "the number")
+    assert event["message"].startswith("3 events of setpoint-source could not be kept")
+    assert event["reportingController"] == "source-controller"

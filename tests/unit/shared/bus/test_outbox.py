@@ -250,3 +250,31 @@ async def test_a_removed_outbox_takes_what_waited_with_it_and_nothing_else(tmp_p
     await outbox.append(entry(3))
     assert await outbox.drain(sink) == 1
     assert sink.taken == [entry(3)]
+
+
+async def test_what_was_refused_is_counted_over_restarts_until_it_was_told(tmp_path: Path) -> None:
+    first = Outbox(tmp_path / "outbox", limit=10)
+    assert first.note is None
+    await first.append(entry(1))
+    await first.append(entry(2))
+    again = Outbox(tmp_path / "outbox", limit=10)
+    note = again.note
+    assert note == first.note
+    assert note is not None
+    assert note.count == 2
+    await again.append(entry(3))
+    again.told(note)
+    left = Outbox(tmp_path / "outbox").note
+    assert left is not None
+    assert left.count == 1
+    assert left.occurrence != note.occurrence
+    again.told(left)
+    assert Outbox(tmp_path / "outbox").note is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", b"-3 a", b"3", b"\xff 2"])
+async def test_a_damaged_count_of_refused_events_is_like_none(
+    tmp_path: Path, damage: bytes
+) -> None:
+    (tmp_path / "outbox.refused").write_bytes(damage)
+    assert Outbox(tmp_path / "outbox").note is None
