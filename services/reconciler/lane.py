@@ -151,6 +151,7 @@ class Lane(Declaration):
         Take the receipts that were saved, and judge by them what was seen meanwhile.
         """
         self.memory.receipts = receipts
+        self.memory.saved = dict(receipts)
         seen, self._unjudged = self._unjudged or {}, None
         for key, one in seen.items():
             self._judge(key, one, listed=True)

@@ -59,6 +59,7 @@ class Memory:
     desired: dict[ObjectKey, Desired] = field(default_factory=dict)
     shared: dict[ObjectKey, SharedFields] = field(default_factory=dict)
     receipts: dict[ObjectKey, Receipt] = field(default_factory=dict)
+    saved: dict[ObjectKey, Receipt] | None = None  # the receipts that the bus has for sure
     health: dict[ObjectKey, Health] = field(default_factory=dict)
     versions: dict[ObjectKey, str] = field(default_factory=dict)
     options: dict[ObjectKey, ObjectOptions] = field(default_factory=dict)

@@ -200,9 +200,9 @@ class Receipts(Protocol):
         Return what was saved, None if nothing is there or the bus is away.
         """
 
-    async def save(self, namespace: str, name: str, data: bytes | None) -> None:
+    async def save(self, namespace: str, name: str, data: bytes | None) -> bool:
         """
-        Save, or drop if ``data`` is None; never fails a pass.
+        Save, or drop if ``data`` is None; say whether that was confirmed, and never fail a pass.
         """
 
 

@@ -103,14 +103,18 @@ class Report:
             occurrence=occurrence,
         )
 
-    async def save(self, lane: Lane) -> None:
+    async def save(self, lane: Lane, *, anew: bool = False) -> None:
         """
-        Save the receipts; without them the next start verifies.
+        Save the receipts if they are not as they were saved, or anew if that was lost.
+
+        Without them the next start verifies.
         """
         receipts = dict(lane.memory.receipts)
-        await self._receipts.save(
-            lane.namespace, lane.name, await aside(len(receipts), encode, receipts)
-        )
+        if receipts == lane.memory.saved and not anew:
+            return
+        data = await aside(len(receipts), encode, receipts)
+        kept = await self._receipts.save(lane.namespace, lane.name, data)
+        lane.memory.saved = receipts if kept else None
         point("reconciler.receipts-saved")
 
     async def forget(self, lane: Lane) -> None:

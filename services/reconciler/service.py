@@ -92,7 +92,7 @@ class Service:
         """
         for lane in self._lanes:
             if lane.settled:
-                await self._report.save(lane)
+                await self._report.save(lane, anew=True)
 
     # What wakes lanes
 

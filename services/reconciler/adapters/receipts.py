@@ -24,9 +24,9 @@ class BusReceipts:
         except SetpointError:
             return None
 
-    async def save(self, namespace: str, name: str, data: bytes | None) -> None:
+    async def save(self, namespace: str, name: str, data: bytes | None) -> bool:
         """
-        Save, or drop if ``data`` is None; never fails a pass.
+        Save, or drop if ``data`` is None; say whether that was confirmed, and never fail a pass.
         """
         try:
             if data is None:
@@ -34,7 +34,8 @@ class BusReceipts:
             else:
                 await self._bus.kv(_BUCKET).put(self._key(namespace, name), data)
         except SetpointError:
-            return  # the next start verifies instead
+            return False  # the next start verifies instead
+        return True
 
     def _key(self, namespace: str, name: str) -> str:
         return f"{self._cluster}.Kustomization.{namespace}.{name}"

@@ -40,8 +40,8 @@ def receipts(request):
 
 async def test_receipts_are_what_was_saved_last_for_each_name(receipts):
     assert await receipts.load("ns", "app") is None
-    await receipts.save("ns", "app", b"1")
-    await receipts.save("ns", "app", b"2")
+    assert await receipts.save("ns", "app", b"1")
+    assert await receipts.save("ns", "app", b"2")
     await receipts.save("ns", "app.with.dots", b"3")
     assert await receipts.load("ns", "app") == b"2"
     assert await receipts.load("ns", "app.with.dots") == b"3"
@@ -58,6 +58,6 @@ async def test_dropped_receipts_are_gone_and_may_be_dropped_twice(receipts):
 
 async def test_receipts_fail_no_pass_while_the_bus_is_away(receipts):
     await receipts.cut()
-    await receipts.save("ns", "app", b"1")
-    await receipts.save("ns", "app", None)
+    assert not await receipts.save("ns", "app", b"1")
+    assert not await receipts.save("ns", "app", None)
     assert await receipts.load("ns", "app") is None

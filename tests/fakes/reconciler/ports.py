@@ -241,13 +241,14 @@ class FakeReceipts:
     async def load(self, namespace: str, name: str) -> bytes | None:
         return None if self.down else self.saved.get((namespace, name))
 
-    async def save(self, namespace: str, name: str, data: bytes | None) -> None:
+    async def save(self, namespace: str, name: str, data: bytes | None) -> bool:
         if self.down:
-            return
+            return False
         if data is None:
             self.saved.pop((namespace, name), None)
         else:
             self.saved[namespace, name] = data
+        return True
 
 
 class FakeReporter:
