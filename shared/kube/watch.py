@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import aiohttp
 import orjson
+from aiohttp.http_exceptions import HttpProcessingError
 
 from shared.kube import errors
 from shared.kube.objects import METADATA, Json, Listing
@@ -214,8 +215,13 @@ async def _stream(
     )
     limits = aiohttp.ClientTimeout(total=seconds + LATE, connect=CONNECT_TIMEOUT, sock_read=SILENCE)
     async with requests.stream(call, within=limits, begin=BEGIN_TIMEOUT) as response:
-        async for line in response.content:
-            yield _read(line, call, resource)
+        try:
+            async for line in response.content:
+                yield _read(line, call, resource)
+        except (ValueError, HttpProcessingError) as exc:  # a line that no buffer holds
+            raise errors.Unreachable(
+                f"{call.target}: the watch sent an event that is too large; it is begun again"
+            ) from exc
 
 
 def _read(line: bytes, call: Call, resource: Resource) -> Changed | Gone | Bookmark:
@@ -227,17 +233,32 @@ def _read(line: bytes, call: Call, resource: Resource) -> Changed | Gone | Bookm
         kind, obj = event["type"], event["object"]
         match kind:
             case "ADDED" | "MODIFIED":
-                return Changed(object=resource.complete(obj))
+                return Changed(object=_whole(resource.complete(obj)))
             case "DELETED":
-                return Gone(object=resource.complete(obj))
+                return Gone(object=_whole(resource.complete(obj)))
             case "BOOKMARK":
-                return Bookmark(resource_version=obj["metadata"]["resourceVersion"])
-    except (orjson.JSONDecodeError, KeyError, TypeError) as exc:
+                return Bookmark(resource_version=_text(obj["metadata"]["resourceVersion"]))
+        code = int(obj.get("code") or 500) if isinstance(obj, dict) else 500
+    except (ValueError, KeyError, TypeError) as exc:
         raise errors.Unreachable(
             f"{call.target}: the watch sent an event that cannot be read; it is begun again"
         ) from exc
-    code = int(obj.get("code") or 500) if isinstance(obj, dict) else 500
     raise translate(code, orjson.dumps(obj), call.target)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("no text")
+    return value
+
+
+def _whole(obj: Json) -> Json:
+    """
+    Return an object that has what everybody reads of it.
+    """
+    _text(obj["metadata"]["name"])
+    _text(obj["metadata"]["resourceVersion"])
+    return obj
 
 
 def _version(event: Changed | Gone | Bookmark) -> str:

@@ -164,8 +164,15 @@ async def test_an_expired_version_inside_the_stream_lists_again(
         b'{"type":"ADDED"}\n',
         b"[1]\n",
         b'{"type":"ADDED","object":{"meta',
+        b'{"type":"ADDED","object":{}}\n',
+        b'{"type":"ADDED","object":{"metadata":null}}\n',
+        b'{"type":"ADDED","object":{"metadata":{"name":"web"}}}\n',
+        b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":null}}}\n',
+        b'{"type":"ERROR","object":{"code":"many"}}\n',
         b"<html>\n",
+        b"9" * (9 << 20) + b"\n",
     ],
+    ids=lambda garbage: garbage[:60].decode(),
 )
 async def test_a_garbled_watch_is_begun_again_and_misses_nothing(
     kube: Kube, proxied: Kube, proxy: ApiProxy, ns: str, garbage: bytes
