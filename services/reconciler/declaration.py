@@ -22,6 +22,7 @@ class Declaration:
         self.namespace: str = meta["namespace"]
         self.name: str = meta["name"]
         self.declared = declared
+        self.base = declared  # what the pass judged: a newer one may come while it works
         self.owner = Owner(name=self.name, namespace=self.namespace)
 
     @property

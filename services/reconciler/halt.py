@@ -14,7 +14,7 @@ from services.reconciler.report import Report
 from shared.errors import SetpointError, StalledError
 
 _API_RETRY = 2.0  # seconds until the API server is asked again that does not answer
-_LEASE_RETRY = 1.0  # seconds until the Lease is looked at again
+_RETRY = 1.0  # seconds until the Lease is looked at again, or the watch has the newest version
 _REASONS = frozenset(
     {
         conditions.FAILED,
@@ -67,8 +67,8 @@ class Halt:
         """
         Say why a pass could not be made.
         """
-        if exc.reason == "NotLeader":
-            return Ended(after=After.FAILURE, delay=_LEASE_RETRY)
+        if exc.reason in {"NotLeader", "Conflict"}:  # nobody has to do anything about these
+            return Ended(after=After.FAILURE, delay=_RETRY)
         reason = exc.reason if exc.reason in _REASONS else conditions.FAILED
         message = self._report.mask(exc.message)
         at = self._report.at(lane)

@@ -81,6 +81,7 @@ class Reconcile:
         Make one pass; every failure ends as a status and the time of the next try.
         """
         began = self._clock.monotonic()
+        lane.base = lane.declared
         try:
             declared = Kustomization.read(lane.declared)
             if lane.declared["metadata"].get("deletionTimestamp"):

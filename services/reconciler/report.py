@@ -11,7 +11,6 @@ import structlog
 
 from services.reconciler.core import conditions
 from services.reconciler.core.conditions import At
-from services.reconciler.core.dependencies import SourceState
 from services.reconciler.core.events import event
 from services.reconciler.core.masking import SecretValues
 from services.reconciler.core.receipt import encode
@@ -132,6 +131,10 @@ class Report:
 
         """
         for _ in range(_TRIES):
+            # Whether a watch or a conflict told of it: what others wrote is not written over.
+            why = _overtaken(lane)
+            if why:
+                raise OvertakenError(f"Kustomization {lane.namespace}/{lane.name}: {why}")
             patch = conditions.merge_patch(lane.status, status)
             if patch is None:
                 return
@@ -142,6 +145,7 @@ class Report:
                     raise
                 await self._read_again(lane)
                 continue
+            lane.base = answer
             lane.redeclare(answer)
             return
         raise OvertakenError(
@@ -150,25 +154,28 @@ class Report:
         )
 
     async def _read_again(self, lane: Lane) -> None:
-        before, attempt = lane.generation, conditions.attempted_source(lane.status)
         newest = await self._declarations.read(lane.namespace, lane.name)
         if newest is None or newest["metadata"]["uid"] != lane.declared["metadata"]["uid"]:
             raise OvertakenError(f"Kustomization {lane.namespace}/{lane.name} was deleted")
         lane.redeclare(newest)
-        recorded = conditions.attempted_source(lane.status)
-        if lane.generation != before or _higher(recorded, attempt, lane):
-            raise OvertakenError(
-                f"Kustomization {lane.namespace}/{lane.name} changed while it was worked on"
-            )
 
 
 _TRIES = 5  # conflicts of one write; each is somebody else's write in between
 
 
-def _higher(recorded: SourceState | None, known: SourceState | None, lane: Lane) -> bool:
+def _overtaken(lane: Lane) -> str:
     """
-    Say whether another process recorded a newer revision than the one that we work on.
+    Say what came between the declaration that was judged and the one that is there now.
     """
-    if recorded is None or lane.source is None or recorded == known:
-        return False
-    return recorded.uid == lane.source.uid and recorded.sequence > lane.source.sequence
+    before, now = lane.base, lane.declared
+    if before["metadata"].get("generation") != now["metadata"].get("generation"):
+        return "its spec changed while it was worked on"
+    old, new = before.get("status") or {}, now.get("status") or {}
+    if old.get("inventory") != new.get("inventory"):
+        return "another process recorded objects, which must not be forgotten"
+    recorded = conditions.attempted_source(new)
+    if recorded is None or recorded == conditions.attempted_source(old) or lane.source is None:
+        return ""
+    if recorded.uid == lane.source.uid and recorded.sequence > lane.source.sequence:
+        return "another process works on a newer revision"
+    return ""

@@ -82,11 +82,15 @@ class Work:
                     await self._write_later(lane, ended)
             except SetpointError as exc:
                 logger.info("pass not finished", error=exc.message, reason=exc.reason)
-                lane.due = self.clock.monotonic() + _UNEXPECTED_RETRY
+                self._again(lane)
             except Exception:
                 # One lane's fault must not stop the others: it is said, and tried again.
                 logger.exception("pass failed unexpectedly")
-                lane.due = self.clock.monotonic() + _UNEXPECTED_RETRY
+                self._again(lane)
+
+    def _again(self, lane: Lane) -> None:
+        later = self.clock.monotonic() + _UNEXPECTED_RETRY
+        lane.due = later if lane.due is None else min(lane.due, later)
 
     async def _begin(self, lane: Lane) -> None:
         lane.remember(decode(await self._tools.receipts.load(lane.namespace, lane.name)))

@@ -1,0 +1,254 @@
+"""
+A reconciler in memory: the outside stays, processes come and go, passes are made one by one.
+"""
+
+import yaml
+
+from services.reconciler.apply import Apply
+from services.reconciler.conclude import Conclude
+from services.reconciler.core.inventory import Inventory
+from services.reconciler.core.masking import SecretValues
+from services.reconciler.core.receipt import decode
+from services.reconciler.core.sources import Source
+from services.reconciler.finalize import Finalize
+from services.reconciler.halt import Halt
+from services.reconciler.lane import Lane
+from services.reconciler.lanes import Lanes
+from services.reconciler.prune import Prune
+from services.reconciler.reconcile import Reconcile, Steps
+from services.reconciler.render import Render
+from services.reconciler.report import Report
+from services.reconciler.revert import Revert
+from shared.api import Kustomization
+from shared.model import Conditions, ObjectKey
+from tests.fakes.clock import FakeClock
+from tests.fakes.reconciler.api import FakeApi, merged
+from tests.fakes.reconciler.mortal import Killed, Switch
+from tests.fakes.reconciler.ports import (
+    FakeArtifacts,
+    FakeCluster,
+    FakeDeclarations,
+    FakeReceipts,
+    FakeRenderer,
+    FakeReporter,
+    kustomization_key,
+)
+
+KEY = b"k" * 32
+PASSES = 6  # of one process until nothing is left to do
+
+
+def config(name, namespace="ns", **data):
+    metadata = {"name": name, "namespace": namespace}
+    data = data or {"a": "1"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def config_key(name, namespace="ns"):
+    return ObjectKey(group="", kind="ConfigMap", namespace=namespace, name=name)
+
+
+class World:
+    """
+    What outlives a process: API server, bus, clock.
+    """
+
+    def __init__(self):
+        self.clock = FakeClock()
+        self.api = FakeApi("ns")
+        self.cluster = FakeCluster(self.api)
+        self.declarations = FakeDeclarations(self.api)
+        self.artifacts = FakeArtifacts(self.clock)
+        self.receipts = FakeReceipts()
+        self.reporter = FakeReporter()
+        self.source = None
+
+    def declare(self, name="app", annotations=None, **spec):
+        body = {
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+            "kind": "Kustomization",
+            "metadata": {"name": name, "namespace": "ns", "annotations": annotations or {}},
+            "spec": {
+                "interval": "1h",
+                "retryInterval": "1m",
+                "path": "./",
+                "prune": True,
+                "sourceRef": {"kind": "GitRepository", "name": "repo"},
+                **spec,
+            },
+        }
+        return self.api.apply(body, manager="test")
+
+    def push(self, *objects, **files):
+        """
+        Store a revision of these objects, one file each, and of other files.
+        """
+        named = {f"{obj['metadata']['name']}.yaml": yaml.safe_dump(obj) for obj in objects}
+        digest, index_digest = self.artifacts.put(named | files)
+        sequence = self.source.sequence + 1 if self.source else 1
+        self.source = Source(
+            kind="GitRepository",
+            namespace="ns",
+            name="repo",
+            uid="source-1",
+            sequence=sequence,
+            revision=f"main@sha1:{sequence:040x}",
+            digest=str(digest),
+            index_digest=str(index_digest),
+        )
+        return self.source
+
+    def start(self, switch=None):
+        return Process(self, switch or Switch())
+
+    def declared(self, name="app"):
+        return self.api.find(kustomization_key("ns", name))
+
+    def status(self, name="app"):
+        return (self.declared(name) or {}).get("status") or {}
+
+    def write_status(self, patch, name="app"):
+        """
+        Write a status as another process would.
+        """
+        obj = self.declared(name)
+        obj["status"] = merged(obj.get("status"), patch)
+        return self.api.store(kustomization_key("ns", name), obj)
+
+    def condition(self, type_="Ready", name="app"):
+        found = Conditions.from_json(self.status(name).get("conditions")).get(type_)
+        return (found.status, found.reason) if found else None
+
+    def message(self, type_="Ready"):
+        return Conditions.from_json(self.status().get("conditions")).get(type_).message
+
+    def recorded(self, name="app"):
+        return {key.name for key in Inventory.parse(self.status(name).get("inventory"))}
+
+    def configs(self):
+        return {
+            key.name: obj["data"]
+            for key, obj in self.api.objects.items()
+            if key.kind == "ConfigMap"
+        }
+
+    def versions(self):
+        return {
+            key: obj["metadata"]["resourceVersion"]
+            for key, obj in self.api.objects.items()
+            if key.kind == "ConfigMap"
+        }
+
+
+class Process:
+    """
+    One start of the reconciler, with a lane for each Kustomization that it finds.
+    """
+
+    def __init__(self, world, switch):
+        self.world, self.switch, clock = world, switch, world.clock
+        guard = switch.guard
+        self.cluster = guard(world.cluster)
+        self.declarations = guard(world.declarations)
+        self.receipts = guard(world.receipts)
+        self.reporter = guard(world.reporter)
+        self.renderer = guard(FakeRenderer())
+        self.lanes = Lanes()
+        secrets = SecretValues(KEY)
+        self.report = Report(
+            self.declarations, self.reporter, self.receipts, secrets=secrets, clock=clock
+        )
+        self.apply = Apply(self.cluster, parallel=16)
+        self.prune = Prune(self.cluster, parallel=16)
+        self.revert = Revert(
+            self.cluster, self.reporter, self.apply.one, mask=secrets.mask, clock=clock
+        )
+        self.conclude = Conclude(self.report, clock=clock)
+        self.halt = Halt(self.report)
+        steps = Steps(
+            render=Render(
+                guard(world.artifacts), self.renderer, self.declarations, self.cluster,
+                secrets=secrets, secret_key=KEY,
+            ),
+            revert=self.revert,
+            apply=self.apply,
+            prune=self.prune,
+            conclude=self.conclude,
+            halt=self.halt,
+            report=self.report,
+            finalize=Finalize(self.cluster, self.declarations, self.prune.all, clock=clock),
+        )  # fmt: skip
+        self.reconcile = Reconcile(
+            steps, self.declarations, self.lanes, no_cross_namespace_refs=False, clock=clock
+        )
+        self.hear()
+
+    def hear(self):
+        """
+        Take the newest word about the source.
+        """
+        if self.world.source is not None:
+            self.lanes.saw_source(self.world.source)
+
+    async def lane(self, name="app"):
+        """
+        Begin a lane as the service does: receipts, inventory, and what is there of it.
+        """
+        found = self.lanes.get("ns", name)
+        if found is not None:
+            found.redeclare(self.world.declared(name))
+            return found
+        lane = Lane(self.world.declared(name), clock=self.world.clock)
+        lane.inventory = Inventory.parse(lane.status.get("inventory"))
+        self.lanes.add(lane)
+        lane.memory.receipts = decode(await self.receipts.load("ns", name))
+        for key in lane.inventory:
+            lane.notice(key, self.world.api.find(key), listed=True)
+        return lane
+
+    async def once(self, name="app"):
+        """
+        Make one pass.
+        """
+        self.hear()
+        lane = await self.lane(name)
+        lane.answering = lane.requested_at
+        return await self.reconcile.run(lane)
+
+    async def settle(self, name="app"):
+        """
+        Make passes until one ends that asks for no other at once.
+        """
+        for _ in range(PASSES):
+            if self.world.declared(name) is None:
+                return None
+            ended = await self.once(name)
+            if ended.later is not None:
+                lane = await self.lane(name)
+                await self.report.save(lane)
+                await self.report.write(lane, ended.later)
+            if ended.delay is None:
+                return ended
+        raise AssertionError(f"no end after {PASSES} passes")
+
+    async def follow(self, name="app"):
+        """
+        Look at health as the lane does when it moved.
+        """
+        lane = await self.lane(name)
+        return await self.conclude.follow(lane, Kustomization.read(lane.declared))
+
+
+async def survives(process, name="app"):
+    """
+    Run a process until it rests; say whether it lived.
+    """
+    try:
+        await process.settle(name)
+    except Killed:
+        return False
+    except BaseExceptionGroup as group:
+        if group.subgroup(Killed) is None:
+            raise
+        return False
+    return not process.switch.dead
