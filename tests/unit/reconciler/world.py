@@ -201,9 +201,9 @@ class Process:
         lane = Lane(self.world.declared(name), clock=self.world.clock)
         lane.inventory = Inventory.parse(lane.status.get("inventory"))
         self.lanes.add(lane)
-        lane.memory.receipts = decode(await self.receipts.load("ns", name))
         for key in lane.inventory:
             lane.notice(key, self.world.api.find(key), listed=True)
+        lane.remember(decode(await self.receipts.load("ns", name)))
         return lane
 
     async def once(self, name="app"):
