@@ -26,7 +26,7 @@ from shared.api.kustomization_status import KustomizationStatus
 from shared.api.meta import ApiObject
 
 _TIMEOUT_MARGIN = 30.0  # seconds before the next interval that a pass must have ended
-_TIMEOUT_MIN = 30.0  # seconds; a health wait shorter than this fails good rollouts
+_TIMEOUT_MIN = 30.0  # seconds; a shorter wait fails good rollouts, so a shorter timeout is raised
 
 
 class KustomizationSpec(ApiModel):
@@ -129,11 +129,11 @@ class KustomizationSpec(ApiModel):
     @property
     def timeout_seconds(self) -> float:
         """
-        Seconds that health may take.
+        Seconds that health, or the end of the objects, may take.
         """
-        if self.timeout is not None:
-            return parse_duration(self.timeout)
-        return max(self.interval_seconds - _TIMEOUT_MARGIN, _TIMEOUT_MIN)
+        declared = parse_duration(self.timeout) if self.timeout is not None else None
+        default = self.interval_seconds - _TIMEOUT_MARGIN
+        return max(default if declared is None else declared, _TIMEOUT_MIN)
 
     @property
     def drift_mode(self) -> Literal["enabled", "warn", "disabled"]:

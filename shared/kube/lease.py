@@ -122,9 +122,13 @@ class Lease:
         """
         began = self._clock.monotonic()
         try:
-            done = await self._write(await self._read())
+            try:
+                done = await self._write(await self._read())
+            except Conflict:
+                self._lease = None  # somebody was faster: look at once who it is
+                done = await self._write(await self._read())
         except Conflict:
-            self._lease = None  # somebody was faster: look again next time
+            self._lease = None
             return self.held
         except KubeError as exc:
             self._lease = None

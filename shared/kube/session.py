@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from yaml import YAMLError
+from yaml import MarkedYAMLError, YAMLError
 
 from shared.errors import StalledError
 from shared.kube.credentials import Credentials, Fixed, Plugin, TokenFile
@@ -32,6 +32,13 @@ _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _STUBBED = ("kubernetes_asyncio", "kubernetes_asyncio.client")
 
 # What the library raises where a part of a kubeconfig is not of the expected form.
+_QUOTES_NAMES_ONLY = (
+    "Invalid kube-config file",
+    "exec: malformed request. missing key",
+    "Service",
+    "Cert file",
+    "Token file",
+)
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
 
 
@@ -64,10 +71,30 @@ def open_access(kubeconfig: Path | None, *, context: str | None = None) -> Acces
         return _from_kubeconfig(library, paths or str(Path.home() / ".kube/config"), context)
     except (library.exception, YAMLError, OSError, *_UNREADABLE) as exc:
         raise StalledError(
-            f"cannot read how to reach the API server: {exc};"
+            f"cannot read how to reach the API server: {_said(exc, library)};"
             " set KUBECONFIG to a kubeconfig or run in a pod with a service account",
             reason="KubeconfigInvalid",
-        ) from exc
+        ) from None  # the cause may quote a token or a key, and would be logged with us
+
+
+class _UnfitError(ValueError):
+    """Our own words about a kubeconfig; they quote nothing but names and paths of files."""
+
+
+def _said(exc: Exception, library: "_Library") -> str:
+    """
+    Say what is wrong with a kubeconfig without any part of it: a value may stand anywhere.
+    """
+    text = str(exc)
+    if isinstance(exc, _UnfitError) or (
+        isinstance(exc, library.exception) and text.startswith(_QUOTES_NAMES_ONLY)
+    ):
+        return text
+    if isinstance(exc, MarkedYAMLError) and exc.problem_mark is not None:
+        return f"it is not YAML near line {exc.problem_mark.line + 1}"
+    if isinstance(exc, OSError):
+        return exc.strerror or "a file or certificate cannot be read"
+    return f"a part of it is not of the expected form ({type(exc).__name__})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +175,7 @@ def _in_cluster(library: _Library) -> Access:
 def _from_kubeconfig(library: _Library, paths: str, context: str | None) -> Access:
     config = library.merger(paths).config
     if config is None:
-        raise ValueError(f"there is no kubeconfig at {paths}")
+        raise _UnfitError(f"there is no kubeconfig at {paths}")
     name = context or config["current-context"]
     chosen = config["contexts"].get_with_name(name)["context"]
     cluster_node = config["clusters"].get_with_name(chosen["cluster"])
@@ -202,9 +229,18 @@ def load_client_certificate(tls: ssl.SSLContext, certificate: bytes, key: bytes)
 
 
 def _data(node: Mapping[str, Any], key: str, base: Path) -> bytes:
-    if node.get(f"{key}-data"):
-        return base64.b64decode(node[f"{key}-data"])
-    return (base / node[key]).read_bytes() if node.get(key) else b""
+    try:
+        if node.get(f"{key}-data"):
+            return base64.b64decode(node[f"{key}-data"])
+        return (base / node[key]).read_bytes() if node.get(key) else b""
+    except (OSError, *_UNREADABLE) as exc:
+        # The value is not named: somebody may have put the key itself where its file belongs.
+        why = (
+            f"names a file that cannot be read ({exc.strerror})"
+            if isinstance(exc, OSError)
+            else ("is not base64")
+        )
+        raise _UnfitError(f"{key} {why}") from None
 
 
 def _credentials(
@@ -212,7 +248,7 @@ def _credentials(
 ) -> Credentials:
     if "auth-provider" in user:
         # The library's refresh of these turns certificate verification off.
-        raise ValueError("auth-provider is not supported: use a token, a certificate or exec")
+        raise _UnfitError("auth-provider is not supported: use a token, a certificate or exec")
     if "exec" in user:
         provider = library.exec_provider(node["user"]["exec"])
 

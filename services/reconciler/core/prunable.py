@@ -76,5 +76,5 @@ def decide_prune(  # noqa: PLR0911  a ladder of rules
     if holds_applied:
         return Skip(reason="objects that are still declared live in it", settled=False)
     if metadata.get("deletionTimestamp"):
-        return Skip(reason="is being deleted", settled=False)
+        return Skip(reason="is being deleted", settled=True)  # that cannot be taken back
     return Delete(uid=uid, resource_version=version)

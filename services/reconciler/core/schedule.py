@@ -1,5 +1,5 @@
 """
-When the next pass is due, and how long a pass may wait for health.
+When the next pass is due, and when every object was looked at.
 """
 
 from datetime import timedelta
@@ -7,8 +7,6 @@ from enum import StrEnum
 
 JITTER = 0.05  # share of the interval, so that objects of one age do not run together
 DEPENDENCY = timedelta(seconds=30)  # the reference's --requeue-dependency; events come sooner
-SHORTEST_TIMEOUT = timedelta(seconds=30)
-TIMEOUT_MARGIN = timedelta(seconds=30)  # the default timeout ends before the next pass
 LONGEST_VERIFICATION = timedelta(minutes=60)  # within max(interval, this) each object is looked at
 
 
@@ -46,13 +44,6 @@ def next_pass(
             return DEPENDENCY
         case After.STALLED | After.SUSPENDED:
             return None
-
-
-def timeout(declared: timedelta | None, interval: timedelta) -> timedelta:
-    """
-    Return how long health may take: as declared or 30 s under the interval, at least 30 s.
-    """
-    return max(declared or interval - TIMEOUT_MARGIN, SHORTEST_TIMEOUT)
 
 
 def verification_period(interval: timedelta) -> timedelta:

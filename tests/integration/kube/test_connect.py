@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,6 +91,50 @@ async def test_an_unreadable_kubeconfig_is_said(tmp_path: Path, text: str, words
     path.write_text(text)
     with pytest.raises(StalledError, match=words):
         await Kube.connect(path, name="setpoint-test")
+
+
+SECRET = "hunter2hunter2"
+PEM = f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        (SECRET, "not of the expected form"),
+        ([SECRET], "client-certificate is not base64"),
+        (
+            {"exec": {"apiVersion": "v1", "command": "x", "args": SECRET}},
+            "not of the expected form",
+        ),
+        ({"exec": SECRET}, "missing key 'command'"),
+        ({"client-certificate": PEM, "client-key": PEM}, "client-certificate names a file"),
+        ({"client-certificate-data": SECRET + "%é", "client-key-data": "x"}, "client-certificate"),
+        ({"client-certificate-data": "aHVudGVyMg==", "client-key-data": "aHVudGVyMg=="}, "PEM"),
+    ],
+)
+async def test_nothing_of_a_kubeconfig_stands_in_the_error_about_it(
+    tmp_path: Path, user: Any, words: str
+) -> None:
+    path = kubeconfig_with(tmp_path, {}, server="https://127.0.0.1:1")
+    config = json.loads(path.read_text())
+    config["users"][0]["user"] = user
+    path.write_text(json.dumps(config))
+    with pytest.raises(StalledError, match=words) as caught:
+        await Kube.connect(path, name="setpoint-test")
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "hunter2" not in shown
+    assert "aHVudGVy" not in shown
+
+
+@pytest.mark.parametrize("text", [f"token: *{SECRET}", f"token: !{SECRET} x", f"token: {{{SECRET}"])
+async def test_nothing_of_a_kubeconfig_that_is_no_yaml_stands_in_the_error(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(f"users:\n- {text}\n")
+    with pytest.raises(StalledError, match="not YAML near line [23]") as caught:
+        await Kube.connect(path, name="setpoint-test")
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:

@@ -49,9 +49,9 @@ def test_a_namespace_with_declared_objects_stays_in_the_inventory():
     assert not decision.settled
 
 
-def test_an_object_that_is_being_deleted_is_waited_for():
+def test_an_object_that_is_being_deleted_counts_as_deleted():
     decision = decide_prune(live(deletionTimestamp="2026-01-01T00:00:00Z"), OWNER)
-    assert decision == Skip(reason="is being deleted", settled=False)
+    assert decision == Skip(reason="is being deleted", settled=True)
 
 
 @pytest.mark.parametrize("changes", [{"uid": ""}, {"resourceVersion": None}])

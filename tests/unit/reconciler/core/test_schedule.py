@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.reconciler.core.schedule import After, next_pass, timeout, verification_period
+from services.reconciler.core.schedule import After, next_pass, verification_period
 
 TEN = timedelta(minutes=10)
 
@@ -27,17 +27,6 @@ def test_success_comes_again_after_the_interval_give_or_take_a_twentieth(random)
 )
 def test_other_ends_have_their_own_delay(after, retry, expected):
     assert next_pass(after, interval=TEN, retry_interval=retry, random=0.9) == expected
-
-
-@pytest.mark.parametrize(
-    ("declared", "interval", "expected"),
-    [(None, 600, 570), (None, 40, 30), (10, 600, 30), (120, 600, 120)],
-)
-def test_health_has_until_the_timeout_and_never_less_than_half_a_minute(
-    declared, interval, expected
-):
-    given_ = timedelta(seconds=declared) if declared else None
-    assert timeout(given_, timedelta(seconds=interval)) == timedelta(seconds=expected)
 
 
 def test_every_object_is_verified_once_in_an_hour_or_an_interval():

@@ -76,9 +76,15 @@ def test_absent_fields_are_read_as_the_defaults_of_the_api():
     assert (spec.retry_seconds, spec.timeout_seconds) == (600, 570)
 
 
-def test_the_timeout_is_never_shorter_than_thirty_seconds_unless_somebody_says_so():
-    assert kustomization(interval="10s").spec.timeout_seconds == 30
-    assert kustomization(timeout="5s").spec.timeout_seconds == 5
+@pytest.mark.parametrize(
+    ("timeout", "interval", "seconds"),
+    [(None, "10m", 570), (None, "40s", 30), ("5s", "10m", 30), ("2m", "10m", 120)],
+)
+def test_the_timeout_is_the_declared_one_or_30_s_under_the_interval_and_at_least_30_s(
+    timeout, interval, seconds
+):
+    spec = kustomization(interval=interval, timeout=timeout).spec
+    assert spec.timeout_seconds == seconds
 
 
 def test_a_delivery_may_take_fifteen_seconds_unless_the_provider_says_otherwise():
