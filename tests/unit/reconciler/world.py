@@ -176,7 +176,9 @@ class Process:
             conclude=self.conclude,
             halt=self.halt,
             report=self.report,
-            finalize=Finalize(self.cluster, self.declarations, self.prune.all, clock=clock),
+            finalize=Finalize(
+                self.cluster, self.declarations, self.prune.all, self.report, clock=clock
+            ),
         )  # fmt: skip
         self.reconcile = Reconcile(
             steps, self.declarations, self.lanes, no_cross_namespace_refs=False, clock=clock
