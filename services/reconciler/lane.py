@@ -77,6 +77,13 @@ class Lane(Declaration):
         """
         return self.working or self.due == 0.0
 
+    @property
+    def resting(self) -> bool:
+        """
+        Say whether nothing but a pass may be done: suspended, being deleted, or before the first.
+        """
+        return self.suspended or self.deleting or not self.settled
+
     def request(self, urgency: Urgency) -> None:
         """
         Ask for a pass.
@@ -89,6 +96,9 @@ class Lane(Declaration):
         """
         Return when there is something to do, as monotonic seconds, if nothing happens before.
         """
+        if self.resting:
+            # What will not be done must not wake anybody, again and again, once its time has come.
+            return float("inf") if self.due is None else self.due
         times = [time for time in (self.due, self.look_at) if time is not None]
         if self.drifted:
             times.append(self._monotonic() + VERIFY_EVERY)

@@ -117,7 +117,7 @@ class Work:
         now = self.clock.monotonic()
         if lane.due is not None and lane.due <= now:
             return await self._pass(lane)
-        if lane.suspended or lane.deleting or not lane.settled:
+        if lane.resting:
             return None
         lane.look_again()
         if lane.drifted:

@@ -64,6 +64,26 @@ def test_the_pause_of_one_object_delays_no_other_work(lane, clock, api):
     assert lane.drifted == {}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"spec": {"suspend": True}},
+        {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["f"]}},
+    ],
+)
+def test_a_lane_that_rests_sleeps_also_when_something_else_was_due(lane, clock, api, change):
+    lane.look_at = clock.monotonic() + 300
+    lane.memory.verified[CONF.key] = clock.monotonic()
+    lane.notice(CONF.key, annotated(api))
+    assert lane.next_time() == VERIFY_EVERY
+    meta = lane.declared["metadata"] | change.get("metadata", {}) | {"resourceVersion": "2"}
+    lane.declared = {**lane.declared, **change, "metadata": meta}
+    clock.advance(600)
+    assert lane.next_time() == float("inf")
+    lane.due = clock.monotonic() + 1
+    assert lane.next_time() == lane.due
+
+
 class Meddled(FakeCluster):
     """A cluster in which somebody writes right after our apply, before its answer is read."""
 
