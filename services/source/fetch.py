@@ -7,12 +7,15 @@ from services.source.core.checkout import Checkout, Question, Unchanged
 from services.source.core.credentials import FAILED, NONE, Credentials, read
 from services.source.core.declaration import location, reference, refuse_unsupported
 from services.source.core.location import Location
+from services.source.core.reference import HEADS
 from services.source.ports import ArtifactStore, Declarations, Origin
 from shared.api import GitRepository
 from shared.errors import SetpointError, TransientError
+from shared.model import Revision
 
 _PREFIX = "failed to checkout and determine revision: "  # people search for these words
 _PREFIXED = "GitOperationFailed"
+_ANCESTRY_TIMEOUT = 20.0  # seconds; the lane waits for it
 
 
 class Fetch:
@@ -56,14 +59,54 @@ class Fetch:
                 raise
             raise _prefixed(exc) from exc
 
+    async def have(self, repo: GitRepository, *, deep: bool) -> bool:
+        """
+        Say whether the artifact of the status can be read, put back from disk if it was lost.
+
+        Without an artifact there is nothing to lose.
+        """
+        artifact = current(repo)
+        if artifact is None:
+            return True
+        try:
+            return await self._store.ensure(artifact.digest, deep=deep)
+        except SetpointError:
+            return True  # the bus is away: what it holds is not known to be lost
+
+    async def rewrote(
+        self, before: GitRepository, after: GitRepository
+    ) -> tuple[Revision, Revision] | None:
+        """
+        Return both revisions if a push left the old one behind: the branch was pushed by force.
+
+        Raises:
+            SetpointError: The origin does not say.
+
+        """
+        one, two = current(before), current(after)
+        if one is None or two is None or one.revision == two.revision:
+            return None
+        old, new, wanted = one.revision, two.revision, reference(after)
+        # Another address or branch that was declared meanwhile is no push.
+        moved = before.status.observed_generation != after.metadata.generation
+        if moved or old.pointer != new.pointer or not wanted.prefix.startswith(HEADS):
+            return None
+        at = location(after)
+        question = Question(
+            location=at,
+            reference=wanted,
+            ignore="",
+            known=str(old),
+            timeout=min(after.spec.timeout_seconds, _ANCESTRY_TIMEOUT),
+            credentials=await self._credentials(after, at),
+        )
+        return None if await self._origin.descends(question, new) else (old, new)
+
     async def _known(self, repo: GitRepository, *, deep: bool) -> str:
         artifact = current(repo)
         if artifact is None:
             return ""
-        try:
-            stored = await self._store.ensure(artifact.digest, deep=deep)
-        except SetpointError:
-            stored = True  # the bus is away: what it holds is not known to be lost
+        stored = await self.have(repo, deep=deep)
         fits = repo.status.observed_ignore == repo.spec.ignore
         return str(artifact.revision) if stored and fits else ""
 

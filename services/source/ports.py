@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from services.source.core.checkout import Checkout, Question, Unchanged
 from shared.messages import Event, RevisionAnnounced
-from shared.model import Digest
+from shared.model import Digest, Revision
 
 Json = dict[str, Any]
 
@@ -21,6 +21,11 @@ class Origin(Protocol):
     async def look(self, question: Question) -> Unchanged | Checkout:
         """
         Ask for the head, and fetch it if it is not the known one.
+        """
+
+    async def descends(self, question: Question, head: Revision) -> bool:
+        """
+        Say whether ``question.known`` is among the commits before ``head``; True if nobody can say.
         """
 
 

@@ -8,10 +8,11 @@ the store has the digest already, the event has the same id, the sequence is tak
 from services.source.core import events, status
 from services.source.core.artifact import announcement, current, successor
 from services.source.core.checkout import Checkout
-from services.source.core.declaration import about
+from services.source.core.declaration import about, lost_while_suspended
 from services.source.ports import Announcer, ArtifactStore, Declarations, Json, Reporter
 from shared.api import GitRepository
 from shared.errors import SetpointError
+from shared.model import Revision
 from shared.runtime import Clock, point
 from shared.runtime.clock import rfc3339
 
@@ -90,6 +91,21 @@ class Publish:
         repo = about(obj)
         await self._tell(events.failed(repo, error, now=self._clock.now()))
         return await self._write(obj, status.stalled(repo, error, now=self._now))
+
+    async def rewritten(self, obj: Json, old: Revision, new: Revision) -> None:
+        """
+        Tell that a branch was pushed by force.
+        """
+        await self._tell(events.rewritten(about(obj), old, new, now=self._clock.now()))
+
+    async def lost(self, obj: Json) -> Json:
+        """
+        Record that the artifact of a suspended source is gone.
+        """
+        repo = about(obj)
+        error = lost_while_suspended(repo)
+        await self._tell(events.failed(repo, error, now=self._clock.now()))
+        return await self._write(obj, status.lost(repo, error, now=self._now))
 
     async def suspended(self, obj: Json) -> Json:
         """

@@ -14,7 +14,7 @@ from services.source.core.artifact import current
 from services.source.core.checkout import Checkout, Unchanged
 from services.source.core.declaration import FINALIZER, GROUP, KIND, about
 from services.source.core.schedule import Backoff, steady
-from services.source.core.status import FETCH_FAILED, STORAGE_FAILED, Failure
+from services.source.core.status import FETCH_FAILED, STORAGE_FAILED, Failure, Refused
 from services.source.fetch import Fetch
 from services.source.poll import Lane
 from services.source.ports import Declarations, Gone, Json, Notice, Seen, Snapshot
@@ -42,15 +42,6 @@ class Steps:
     fetch: Fetch
     publish: Publish
     collect: Collect
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """
-    A declaration that cannot work until somebody changes it.
-    """
-
-    error: StalledError
 
 
 class SourceService:
@@ -211,11 +202,32 @@ class SourceService:
             bound.error("stalled", reason=exc.reason, error=exc.message)
             return await self._announce(lane, None, bound)
         if repo.spec.suspend:
-            lane.wrote(await self._steps.publish.suspended(lane.working))
-            return await self._announce(lane, None, bound)
+            return await self._rest(lane, repo, bound)
         await self._begin(lane, repo)
         delay = await self._look(lane, bound)
-        return await self._announce(lane, delay, bound)
+        delay = await self._announce(lane, delay, bound)
+        await self._compare(lane, repo, bound)
+        return delay
+
+    async def _rest(self, lane: Lane, repo: GitRepository, bound: logs.Logger) -> float | None:
+        # The origin is not looked at; the artifact that there is stays for everybody.
+        deep, lane.deep = lane.deep, False
+        if await self._steps.fetch.have(repo, deep=deep):
+            lane.wrote(await self._steps.publish.suspended(lane.working))
+            return await self._announce(lane, None, bound)
+        lane.wrote(await self._steps.publish.lost(lane.working))
+        bound.error("artifact lost while suspended")
+        return None
+
+    async def _compare(self, lane: Lane, before: GitRepository, bound: logs.Logger) -> None:
+        # Nobody waits for this: the revision is out.
+        try:
+            after = GitRepository.read(lane.working)
+            if found := await self._steps.fetch.rewrote(before, after):
+                await self._steps.publish.rewritten(lane.working, *found)
+                bound.info("history rewritten", old=str(found[0]), new=str(found[1]))
+        except SetpointError as exc:
+            bound.info("history not compared", reason=exc.reason, error=exc.message)
 
     async def _begin(self, lane: Lane, repo: GitRepository) -> None:
         generation = repo.metadata.generation

@@ -25,15 +25,15 @@ from services.source.adapters import ssh
 from services.source.adapters.job import Answer, Job
 from services.source.adapters.pool import OriginPool
 from services.source.adapters.tree import read_tree
-from services.source.core.reference import FAILED, Reference
+from services.source.core.reference import FAILED, HEADS, Reference
 from shared.artifact import encode_index, index, pack
 from shared.errors import TransientError
 from shared.model import Revision
 
 PACK_LIMIT = 256 * 1024 * 1024  # bytes that a fetch may bring; twice the unpacked artifact
 _MEMORY_PACK = 8 * 1024 * 1024  # bytes; larger packs are read from disk, at half the speed
+_BETWEEN_LIMIT = 16 * 1024 * 1024  # bytes; some fifty thousand commits, or the files of most pushes
 _TAG_DEPTH = 5  # tags of tags; more is a joke
-_HEADS = "refs/heads/"
 _SUBJECT = 1024  # characters of a commit's first line; messages cut it further
 
 Store = MemoryObjectStore | PackBasedObjectStore
@@ -60,6 +60,47 @@ def look(job: Job) -> tuple[Answer, bytes, bytes]:
         raise
 
 
+def commits_between(job: Job, old: str, spool: IO[bytes]) -> dict[str, list[str]]:
+    """
+    Return the commits from the head of a job back to an older one, each with its parents.
+
+    The origin leaves trees and files out where it can, and all that comes before ``old``.
+
+    Raises:
+        Exception: Whatever the library raises; too much lies between.
+
+    """
+    client, path = _connect(job)
+
+    def wants(refs: Mapping[Any, bytes | None], depth: int | None = None) -> list[ObjectID]:
+        del refs, depth
+        return [ObjectID(job.head.encode())]
+
+    def take(data: bytes) -> int:
+        if spool.tell() + len(data) > _BETWEEN_LIMIT:
+            raise TransientError("too much lies between the two commits to compare them")
+        return spool.write(data)
+
+    result = client.fetch_pack(
+        path.encode(),
+        wants,
+        ObjectStoreGraphWalker([ObjectID(old.encode())], lambda _sha: []),
+        take,
+        ref_prefix=[Reference(**job.reference).prefix.encode()],
+        filter_spec=b"tree:0",
+    )
+    store = _store(spool, result.object_format or "sha1", Path(job.where))
+    try:
+        found = (store[sha] for sha in store)
+        return {
+            one.id.decode(): [parent.decode() for parent in one.parents]
+            for one in found
+            if isinstance(one, Commit)
+        }
+    finally:
+        store.close()
+
+
 class _Visit:
     """
     One conversation with an origin: which revision, and its objects if they are not known.
@@ -78,7 +119,7 @@ class _Visit:
 
     def run(self, spool: IO[bytes]) -> None:
         prefix = self.reference.prefix
-        if prefix.startswith(_HEADS):
+        if prefix.startswith(HEADS):
             # A branch points at a commit itself: head and fetch are one conversation.
             self._fetch(self._choose, prefix, spool, depth=1)
             return
@@ -117,7 +158,7 @@ class _Visit:
                 raise
             spool.seek(0)
             spool.truncate()
-            prefix = self.reference.fallback_ref or _HEADS
+            prefix = self.reference.fallback_ref or HEADS
             self._fetch(lambda refs: sorted(set(refs.values())), prefix, spool, depth=None)
 
     def _fetch(

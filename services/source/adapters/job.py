@@ -19,6 +19,8 @@ JSON_LIMIT = 4 * 1024 * 1024  # bytes; an ignore list is the largest part, the A
 class Job:
     """
     One look at an origin. ``credentials`` holds the texts of ``core.credentials``.
+
+    With ``head`` it is asked whether the known commit is among those before that one, and no more.
     """
 
     scheme: str
@@ -32,6 +34,7 @@ class Job:
     ignore: str
     known: str
     where: str
+    head: str = ""
     credentials: dict[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -39,6 +42,8 @@ class Job:
 class Answer:
     """
     What came of it: ``unchanged``, ``fetched``, or ``failed`` with reason and message.
+
+    Asked about a head: ``forward`` or ``rewritten``.
 
     ``revision`` is set as soon as the origin said it, even where the fetch then failed. ``last``
     says that the worker ends itself after this answer.

@@ -4,7 +4,7 @@ Git origins: the name is resolved and vetted here, the conversation is a worker'
 
 import asyncio
 from collections import defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from services.source.adapters.job import Answer, Job
 from services.source.adapters.workers import Workers
@@ -60,6 +60,16 @@ class GitOrigin:
             index_digest=await asyncio.to_thread(Digest.of, entries),
             index=entries,
         )
+
+    async def descends(self, question: Question, head: Revision) -> bool:
+        """
+        Say whether ``question.known`` is among the commits before ``head``; True if nobody can say.
+        """
+        at = question.location
+        async with self._hosts[at.origin]:
+            job = replace(_job(question, await self._resolve(at)), head=head.hex)
+            answer, _, _ = await self._workers.perform(job, within=question.timeout)
+        return answer.kind != "rewritten"
 
     async def _resolve(self, at: Location) -> list[str]:
         try:

@@ -12,6 +12,7 @@ import signal
 from dataclasses import replace
 from typing import BinaryIO
 
+from services.source.adapters.ancestry import ancestry
 from services.source.adapters.git import look
 from services.source.adapters.job import Answer, Job, frame, read_job
 from services.source.adapters.trouble import explain
@@ -40,7 +41,7 @@ def main() -> None:
 
 def _perform(job: Job) -> tuple[Answer, bytes, bytes]:
     try:
-        return look(job)
+        return (ancestry(job), b"", b"") if job.head else look(job)
     except Exception as exc:  # noqa: BLE001 - a child answers, whatever happens
         return explain(job, exc), b"", b""
 

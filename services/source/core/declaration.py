@@ -9,7 +9,7 @@ from services.source.core.location import Location
 from services.source.core.reference import Reference
 from shared.api import GitRepository
 from shared.api.gitrepository import GitRepositorySpec
-from shared.errors import StalledError
+from shared.errors import StalledError, TransientError
 
 FINALIZER = "finalizers.fluxcd.io"
 GROUP = "source.toolkit.fluxcd.io"
@@ -76,6 +76,20 @@ def refuse_unsupported(repo: GitRepository) -> None:
     ]
     if found:
         raise StalledError("; ".join(found), reason="NotSupported")
+
+
+def lost_while_suspended(repo: GitRepository) -> TransientError:
+    """
+    Say that the artifact of a suspended source is gone, and how it comes back.
+    """
+    artifact = repo.status.artifact
+    return TransientError(
+        f"the artifact of {artifact.revision if artifact else 'this source'} is neither in the "
+        "store nor kept by the source service, and a suspended source is not fetched: set "
+        f"spec.suspend to false (setpoint resume source git {repo.metadata.name}). What was "
+        "applied stays",
+        reason="StorageOperationFailed",
+    )
 
 
 def location(repo: GitRepository) -> Location:

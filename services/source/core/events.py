@@ -11,6 +11,7 @@ from services.source.core.declaration import GROUP, KIND
 from shared.api import GitRepository
 from shared.errors import SetpointError
 from shared.messages import Event, InvolvedObject
+from shared.model import Revision
 
 CONTROLLER = "source-controller"  # dashboards and receivers switch on it
 _EXTRA = "event.toolkit.fluxcd.io/"
@@ -60,6 +61,20 @@ def failed(repo: GitRepository, error: SetpointError, *, now: datetime) -> Told 
     old = repo.status.artifact
     facts = {"revision": old.revision} if old is not None else {}
     return _told(repo, "error", error.reason, error.message, facts, now, "")
+
+
+def rewritten(repo: GitRepository, old: Revision, new: Revision, *, now: datetime) -> Told:
+    """
+    Return the event of a branch that was pushed by force; what it has now is applied all the same.
+    """
+    message = (
+        f"the history of {new.pointer} was rewritten: commit {old.hex} is not among those before "
+        f"{new.hex}, which is followed. If nobody meant it, push the old commit back, or pin it in "
+        "spec.ref.commit"
+    )
+    facts = {"revision": str(new), "previousRevision": str(old)}
+    event = _event(repo, "info", "HistoryRewritten", message, facts, now)
+    return Told(event=event, occurrence=f"{old}/{new}/{repo.metadata.generation}")
 
 
 def unchanged(repo: GitRepository, revision: str, *, now: datetime) -> Event:

@@ -11,6 +11,7 @@ from shared.errors import StalledError, TransientError
 from shared.model import Revision
 
 DEFAULT_BRANCH = "master"
+HEADS = "refs/heads/"
 _HEX = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHA1 = 40  # hex digits
 # What git itself refuses in the name of a ref, and what could become another ref or a pattern.
@@ -61,7 +62,7 @@ class Reference:
             return "refs/tags/"
         if self.tag:
             return f"refs/tags/{self.tag}"
-        return f"refs/heads/{self.branch or DEFAULT_BRANCH}"
+        return f"{HEADS}{self.branch or DEFAULT_BRANCH}"
 
     @property
     def pinned(self) -> Revision | None:

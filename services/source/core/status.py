@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.api import GitRepository
-from shared.errors import SetpointError
+from shared.errors import SetpointError, StalledError
 from shared.model import Conditions
 
 Json = dict[str, Any]
@@ -32,6 +32,15 @@ class Failure:
     condition: str
     error: SetpointError
     head: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """
+    A declaration that cannot work until somebody changes it.
+    """
+
+    error: StalledError
 
 
 def started(repo: GitRepository, *, now: str) -> Json:
@@ -115,6 +124,16 @@ def suspended(repo: GitRepository) -> Json:
     conditions = _conditions(repo)
     if conditions.is_true(READY):
         conditions = conditions.without(RECONCILING)
+    return _closed(repo, conditions) | {"observedGeneration": repo.metadata.generation}
+
+
+def lost(repo: GitRepository, error: SetpointError, *, now: str) -> Json:
+    """
+    Return the status of a suspended source whose artifact nobody has any more.
+    """
+    conditions = _conditions(repo).without(*_FAILURES, IN_STORAGE, RECONCILING)
+    for type_, state in ((STORAGE_FAILED, "True"), (READY, "False")):
+        conditions = _set(repo, conditions, type_, state, error.reason, error.message, now)
     return _closed(repo, conditions) | {"observedGeneration": repo.metadata.generation}
 
 

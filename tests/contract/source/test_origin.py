@@ -9,6 +9,7 @@ from services.source.core.location import Location
 from services.source.core.reference import Reference
 from shared.artifact import unpack
 from shared.errors import TransientError
+from shared.model import Revision
 from shared.runtime.addresses import AddressPolicy
 from tests.fakes.source.ports import FakeOrigin, checkout
 from tests.fixtures.git import GitRepo, git_http
@@ -20,8 +21,14 @@ class Fake(FakeOrigin):
 
     def commit(self, files):
         self._count += 1
+        self.history.append(self.head.revision.hex)
         self.head = checkout(files, f"{self._count:040x}")
         return self.head.revision.hex
+
+    def rewrite(self, files):
+        sha = self.commit(files)
+        self.history.clear()
+        return sha
 
     def vanish(self):
         self.error = TransientError("gone", reason="GitOperationFailed")
@@ -34,6 +41,10 @@ class Real(GitOrigin):
         self.url = server.url()
 
     def commit(self, files):
+        return self._repo.commit(files)
+
+    def rewrite(self, files):
+        self._repo.git("reset", "--quiet", "--hard", "HEAD~1")
         return self._repo.commit(files)
 
     def vanish(self):
@@ -94,3 +105,15 @@ async def test_an_origin_that_is_gone_is_a_failure_to_try_again(origin):
     with pytest.raises(TransientError) as caught:
         await origin.look(question(origin))
     assert caught.value.reason == "GitOperationFailed"
+
+
+async def test_a_push_that_goes_forward_is_told_from_one_that_leaves_a_commit_behind(origin):
+    origin.commit({"a": "1"})
+    old = f"main@sha1:{origin.commit({'a': '2'})}"
+    origin.commit({"a": "3"})
+    forward = origin.commit({"a": "4"})
+    head = Revision(pointer="main", algo="sha1", hex=forward)
+    assert await origin.descends(question(origin, old), head)
+    known = question(origin, str(head))
+    forced = Revision(pointer="main", algo="sha1", hex=origin.rewrite({"a": "5"}))
+    assert not await origin.descends(known, forced)

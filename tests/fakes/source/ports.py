@@ -37,6 +37,11 @@ class FakeOrigin:
         self.error: SetpointError | None = None
         self.questions: list[Question] = []
         self.during: Any = None
+        self.history: list[str] = []  # commits before the head, as far as a test has any
+
+    async def descends(self, question: Question, head: Revision) -> bool:
+        del head
+        return Revision.parse(question.known).hex in self.history
 
     async def look(self, question: Question) -> Unchanged | Checkout:
         self.questions.append(question)

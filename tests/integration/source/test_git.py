@@ -9,6 +9,7 @@ from services.source.core.checkout import Checkout, Unchanged
 from services.source.core.credentials import Credentials
 from shared.artifact import decode_index, unpack
 from shared.errors import TransientError
+from shared.model import Revision
 from tests.fixtures.git import GitRepo, git_http, many_files, proxy
 
 
@@ -85,6 +86,22 @@ async def test_a_forced_push_and_a_way_back_are_followed(origin, repo, server, a
     repo.git("push", "--quiet", "--force", "origin", f"{first}:refs/heads/main")
     back = await origin.look(ask(server.url(), known=str(found.revision)))
     assert back.revision.hex == first
+
+
+async def test_a_way_back_leaves_a_commit_behind_and_a_merge_does_not(origin, repo, server, ask):
+    first = repo.commit({"a": "1"})
+    second = repo.commit({"a": "2"})
+    repo.git("checkout", "--quiet", "-b", "side", first)
+    repo.commit({"b": "1"})
+    repo.git("merge", "--quiet", "-m", "Merge", second)
+    merged = repo.commit({"c": "1"})
+
+    def at(sha):
+        return Revision(pointer="main", algo="sha1", hex=sha)
+
+    assert await origin.descends(ask(server.url(), known=str(at(second))), at(merged))
+    repo.git("push", "--quiet", "--force", "origin", f"{first}:refs/heads/main")
+    assert not await origin.descends(ask(server.url(), known=str(at(merged))), at(first))
 
 
 async def test_a_commit_without_files_is_an_artifact_without_files(origin, repo, server, ask):

@@ -211,3 +211,89 @@ async def test_the_service_leaves_in_order_and_comes_back_without_a_write(rig):
     await until(lambda: len(rig.git.requests) > looks, "a look")
     await asyncio.sleep(0.3)
     assert rig.get()["metadata"]["resourceVersion"] == version
+
+
+async def test_a_push_that_leaves_a_commit_behind_is_told_and_followed(rig):
+    rig.repo.commit({"a": "1"})
+    rig.service.start()
+    rig.declare()
+    await rig.wait()
+    forward = rig.repo.commit({"a": "2"})
+    await rig.command("look")
+    await rig.revision(forward)
+    rig.repo.git("reset", "--quiet", "--hard", "HEAD~1")
+    forced = rig.repo.commit({"a": "3"})
+    await rig.command("look")
+    await rig.revision(forced)
+
+    async def told():
+        found = [item.payload for item in await rig.events()]
+        return [event for event in found if event["reason"] == "HistoryRewritten"]
+
+    [event] = await until(told, "the event")
+    assert event["message"].startswith(
+        f"the history of main was rewritten: commit {forward} is not among those before {forced}"
+    )
+    rig.declare(url=rig.git.url() + "/")  # another address is no push, whatever is there
+    rig.repo.git("reset", "--quiet", "--hard", "HEAD~1")
+    last = rig.repo.commit({"a": "4"})
+    rig.annotate("again")
+    await rig.revision(last)
+    assert len(await told()) == 1
+
+
+async def test_a_head_that_swings_between_two_commits_makes_no_more_than_two_artifacts(rig):
+    first = rig.repo.commit({"a": "1"})
+    second = rig.repo.commit({"a": "2"})
+    rig.service.start()
+    rig.declare()
+    await rig.revision(second)
+    sequences = [int(rig.artifact()["metadata"]["setpoint.dev/sequence"])]
+    for head in (first, second, first, second):
+        rig.repo.git("push", "--quiet", "--force", "origin", f"{head}:refs/heads/main")
+        await rig.command("look")
+        found = await rig.revision(head)
+        sequences.append(int(found["metadata"]["setpoint.dev/sequence"]))
+    assert sequences == list(range(sequences[0], sequences[0] + 5))
+    assert len({name.removesuffix(".index") for name in await rig.bus.objects.names()}) == 2
+    words = [item async for item in rig.bus.read("REVISIONS", "revisions.>")]
+    assert len(words) == 1
+
+
+async def test_the_artifact_of_a_suspended_source_is_published_again_without_a_look(rig):
+    rig.repo.commit({"a": "1"})
+    rig.service.start()
+    rig.declare()
+    await rig.wait()
+    digest = Digest.parse(rig.artifact()["digest"])
+    rig.declare(suspend=True)
+    rig.annotate("suspended")
+    await until(
+        lambda: rig.get()["status"].get("lastHandledReconcileAt") == "suspended", "the answer"
+    )
+    looks = len(rig.git.requests)
+    await rig.bus.objects.delete(digest)
+    await rig.command("republish")
+    await until(lambda: rig.bus.objects.exists(digest), "the artifact")
+    assert len(rig.git.requests) == looks
+    assert rig.condition()["status"] == "True"
+
+
+async def test_an_artifact_that_is_lost_while_the_source_is_suspended_is_told_with_the_way_out(rig):
+    rig.repo.commit({"a": "1"})
+    rig.service.start()
+    rig.declare()
+    await rig.wait()
+    artifact = rig.artifact()
+    rig.declare(suspend=True)
+    for file in (rig.service.data_dir / "artifacts").iterdir():
+        file.unlink()
+    await rig.bus.objects.delete(Digest.parse(artifact["digest"]))
+    await rig.command("republish")
+    lost = await rig.wait(status="False", reason="StorageOperationFailed")
+    assert "setpoint resume source git app" in lost["message"]
+    assert rig.condition("Reconciling") == {}
+    assert rig.artifact() == artifact
+    rig.declare(suspend=False)
+    await rig.wait()
+    assert await rig.bus.objects.exists(Digest.parse(artifact["digest"]))
