@@ -5,13 +5,14 @@ Nothing of a call but its bytes, for the check, has any effect: who looks is wha
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import structlog
 
-from services.notifier.core.catalog import Catalog
+from services.notifier.core.catalog import Catalog, Key
 from services.notifier.core.coalesce import Covered, Gate, Now, Wait
 from services.notifier.core.hooks import ALL, Entry, Hook
 from services.notifier.core.verify import Call, Genuine, check
@@ -20,7 +21,14 @@ from shared.errors import SetpointError, TransientError
 from shared.runtime import Clock
 
 log = structlog.get_logger()
+_FRESH = 1.0  # seconds that a token counts as just read
+_GUESSED = 10.0  # seconds between two looks at all tokens for the sake of unknown paths
+_LOOK_TIMEOUT = 2.0  # seconds; forges wait about ten for an answer
 _TRAILING_RETRY = 1.0  # seconds; a look that was promised is asked for until it is stored
+
+
+async def _nothing(keys: Collection[Key]) -> None:
+    del keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +66,28 @@ class Receive:
         self._bus = bus
         self._clock = clock
         self._gate = Gate()
+        # Set by the service: reads the Secrets of these Receivers, or of all, into the catalog.
+        self.look_again: Callable[[Collection[Key]], Awaitable[None]] = _nothing
+        self._looked: dict[Key | None, float] = {}
         self._promised: asyncio.Queue[tuple[float, _Look]] = asyncio.Queue()
         self.ready = False  # until the Receivers were read, no path is known to be unknown
 
-    def knows(self, path: str) -> bool:
+    async def knows(self, path: str) -> bool:
         """
         Say whether there is a receiver at a path: others are not even read.
+
+        The path and the check are those of the Secret as it is now, which nobody tells us of. An
+        unknown path may be that of a new token; guesses at paths cost few requests.
         """
+        hook = self._catalog.hook_at(path)
+        key = (hook.namespace, hook.name) if hook is not None else None
+        now = self._clock.monotonic()
+        if now - self._looked.get(key, -_GUESSED) >= (_GUESSED if key is None else _FRESH):
+            self._looked[key] = now
+            # An API server that hangs holds up no call: what was known counts.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_TIMEOUT):
+                    await self.look_again([key] if key is not None else [])
         return self._catalog.hook_at(path) is not None
 
     async def receive(self, path: str, headers: Mapping[str, Sequence[str]], body: bytes) -> Answer:

@@ -45,6 +45,8 @@ class Report:
         self._check_address = check_address
         self._cross_namespace = cross_namespace
         self._troubles: dict[Key, str] = {}
+        self._secrets: dict[Key, int] = {}  # hashes of this process; no value is kept
+        self._renewed: set[Key] = set()
 
     def trouble(self, key: Key, text: str) -> bool:
         """
@@ -53,6 +55,14 @@ class Report:
         news = self._troubles.get(key, "") != text
         self._troubles[key] = text
         return news
+
+    def renewed(self, key: Key) -> bool:
+        """
+        Say once whether the Secret of a Provider changed between two looks.
+        """
+        changed = key in self._renewed
+        self._renewed.discard(key)
+        return changed
 
     def interval_of(self, receiver: Json) -> float:
         """
@@ -135,6 +145,7 @@ class Report:
         secret: Mapping[str, bytes] | None = {}
         if ref is not None:
             secret = await self._declarations.secret(provider.metadata.namespace, ref.name)
+            self._compare((provider.metadata.namespace, provider.metadata.name), secret)
             if secret is None:
                 raise WaitingError(
                     f"Secret {provider.metadata.namespace}/{ref.name} of spec.secretRef does not "
@@ -142,6 +153,12 @@ class Report:
                     reason="SecretNotFound",
                 )
         self._check_address(target_of(provider, secret or {}).address)
+
+    def _compare(self, key: Key, secret: Mapping[str, bytes] | None) -> None:
+        found = hash(frozenset((secret or {}).items()))
+        if self._secrets.setdefault(key, found) != found:
+            self._secrets[key] = found
+            self._renewed.add(key)
 
     def _check_provider(self, namespace: str, name: str) -> None:
         provider = self._catalog.provider(namespace, name)

@@ -6,6 +6,7 @@ delivers them; calls of receivers become commands.
 """
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,7 @@ class Service:
         self._synced = {kind: asyncio.Event() for kind in _KINDS}
         self._waiting: dict[tuple[str, Key], float] = {}
         self._reviewing = asyncio.Lock()
+        steps.receive.look_again = self._look_at_receivers
 
     def __repr__(self) -> str:
         return f"Service({self._catalog!r}, {self._steps.lanes!r})"
@@ -169,6 +171,12 @@ class Service:
             due = [item for item, at in self._waiting.items() if at <= now]
             for kind, key in due:
                 await self._look_at(kind, key)
+                if kind == _PROVIDER and self._steps.report.renewed(key):
+                    self._steps.deliver.wake(key)
+
+    async def _look_at_receivers(self, keys: Collection[Key]) -> None:
+        for key in keys or list(self._objects[_RECEIVER]):
+            await self._look_at(_RECEIVER, key)
 
     async def _note_outlooks(self) -> None:
         while True:

@@ -29,7 +29,7 @@ class Receiving(Protocol):
         Say whether the receivers are known yet.
         """
 
-    def knows(self, path: str) -> bool:
+    async def knows(self, path: str) -> bool:
         """
         Say whether there is a receiver at a path.
         """
@@ -103,7 +103,7 @@ class WebServer:
         path = request.raw_path
         if not self._receiving.ready:
             return HTTPStatus.SERVICE_UNAVAILABLE, "not ready yet"
-        if not self._receiving.knows(path):
+        if not await self._receiving.knows(path):
             return HTTPStatus.NOT_FOUND, "not found"
         if (request.content_length or 0) > BODY_LIMIT:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large"

@@ -99,6 +99,16 @@ async def test_only_what_is_genuine_is_let_in(hook, looks):
     assert await looks() == []
 
 
+async def test_a_rotated_token_is_used_without_a_restart(hook, declare, namespaced):
+    push = await hook(interval="1h")
+    assert (await push.call(signed(PUSH)))[0] == 200
+    declare.secret("token", token="renewed")
+    name = f"renewedpush{namespaced.namespace}".encode()
+    path = f"/hook/{hashlib.sha256(name).hexdigest()}"
+    assert (await push.call(signed(PUSH, token=b"renewed"), path=path))[0] == 200
+    assert (await push.call(signed(PUSH)))[0] == 404
+
+
 async def test_a_form_a_get_and_the_old_signature_are_let_in(hook):
     push = await hook()
     form = b"payload=%7B%7D"

@@ -3,6 +3,7 @@
 import pytest
 
 from services.notifier.announce import Announce
+from services.notifier.core.hooks import path_of
 from services.notifier.lanes import Lanes
 from services.notifier.report import Report
 from services.notifier.service import Service, Steps
@@ -154,8 +155,62 @@ async def test_a_rotated_token_is_seen_within_the_interval(world, service, decla
     await world.pass_time(100)
     after = world.declarations.statuses["Receiver", "apps", "push"]["webhookPath"]
     assert before != after
-    assert not world.receive.knows(before)
-    assert world.receive.knows(after)
+    assert not await world.receive.knows(before)
+    assert await world.receive.knows(after)
+
+
+async def test_a_rotated_token_counts_at_the_next_call_and_the_old_path_is_gone(
+    world, service, declare
+):
+    declare(receiver(interval="1h"))
+    world.declarations.secrets["apps", "token"] = {"token": b"sesame"}
+    world.run(service.run())
+    await settle()
+    before = world.declarations.statuses["Receiver", "apps", "push"]["webhookPath"]
+    world.declarations.secrets["apps", "token"] = {"token": b"other"}
+    await world.pass_time(2)
+    assert not await world.receive.knows(before)
+    after = world.declarations.statuses["Receiver", "apps", "push"]["webhookPath"]
+    assert await world.receive.knows(after)
+    world.declarations.secrets["apps", "token"] = {"token": b"third"}
+    await world.pass_time(11)
+    assert await world.receive.knows(path_of(b"third", "push", "apps"))
+
+
+async def test_guesses_at_paths_cost_few_requests(world, service, declare):
+    declare(receiver(interval="1h"))
+    world.declarations.secrets["apps", "token"] = {"token": b"sesame"}
+    world.run(service.run())
+    await settle()
+    looks = []
+    look = world.receive.look_again
+
+    async def counted(keys):
+        looks.append(keys)
+        await look(keys)
+
+    world.receive.look_again = counted
+    for number in range(100):
+        assert not await world.receive.knows(f"/hook/{number}")
+    assert looks == [[]]
+
+
+async def test_a_renewed_secret_of_a_provider_is_tried_long_before_its_next_turn(
+    world, service, declare
+):
+    refused = TransientError("401 Unauthorized", retry_after=1800)
+    world.channel.answers = [refused]
+    declare(provider(secretRef={"name": "chat"}))
+    declare(alert())
+    world.declarations.secrets["apps", "chat"] = {"token": b"old"}
+    world.run(service.run())
+    await settle()
+    world.bus.tell(event(), "e-1")
+    await world.pass_time(120)
+    assert len(world.channel.sent) == 1
+    world.declarations.secrets["apps", "chat"] = {"token": b"new"}
+    await world.pass_time(40)
+    assert len(world.channel.sent) == 2
 
 
 async def test_a_request_to_look_at_a_receiver_is_answered(world, service):
@@ -178,7 +233,7 @@ async def test_an_api_server_that_is_away_changes_nothing(world, service, declar
     world.declarations.trouble = TransientError("the API server is away")
     declare(receiver(), generation=2)
     await world.pass_time(700, step=5)
-    assert world.receive.knows(path)
+    assert await world.receive.knows(path)
 
 
 async def test_statuses_are_not_written_again_while_nothing_changes(world, service, declare):
