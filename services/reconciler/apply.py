@@ -129,6 +129,8 @@ class Apply:
             lane.memory.receipts[wanted.key] = receipt_from_response(wanted.digest, response)
             lane.memory.refused.pop(wanted.key, None)
             lane.memory.standing.pop(wanted.key, None)
+            if before is not None and before.desired_digest != wanted.digest:
+                lane.memory.fights.pop(wanted.key, None)  # its remedy may be in it
             if seen == response["metadata"]["resourceVersion"]:
                 return Action.UNCHANGED
             return action_of(response, before, existed=True if seen else None)
@@ -159,12 +161,12 @@ class Apply:
             )
             return
         # What came so far is mended by the apply; what is judged after it is newer drift.
-        known, certain = one.key in lane.drifted, lane.take(one.key)
+        known, certain = one.key in lane.marks.drifted, lane.marks.take(one.key)
         try:
             done.actions[one.key] = await self.one(lane, one)
         except SetpointError as exc:
             if known:
-                lane.mark(one.key, certain=certain)
+                lane.marks.mark(one.key, certain=certain)
             done.refused[one.key] = Refused(
                 message=exc.message, final=isinstance(exc, StalledError)
             )

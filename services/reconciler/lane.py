@@ -6,13 +6,14 @@ steps act on it, one at a time.
 """
 
 import asyncio
-from collections.abc import Callable
 
 from services.reconciler.core.drift import (
     GONE,
     Drifted,
+    DriftKind,
     Gone,
     Settled,
+    Verdict,
     Verify,
     judge,
     judge_at_start,
@@ -25,12 +26,11 @@ from services.reconciler.core.receipt import Receipt
 from services.reconciler.core.rollout import Rollout
 from services.reconciler.core.sources import Source
 from services.reconciler.declaration import Declaration, Json
+from services.reconciler.marks import Marks
 from services.reconciler.memory import Memory
 from services.reconciler.slots import Urgency
 from shared.model import ObjectKey
 from shared.runtime import Clock
-
-VERIFY_EVERY = 30.0  # seconds between two looks at one object that others write all the time
 
 
 class Lane(Declaration):
@@ -44,11 +44,10 @@ class Lane(Declaration):
         self.inventory = Inventory.empty()
         self.source: Source | None = None
         self.wake = asyncio.Event()
+        self.marks = Marks(self.memory, self.wake, clock=clock)
         self.settled = False  # a pass has looked at every object since the start
         self.due: float | None = 0.0
         self.urgency = Urgency.ROUTINE
-        self.drifted: dict[ObjectKey, bool] = {}  # True: certainly, False: to be verified
-        self._looked_at: dict[ObjectKey, float] = {}  # lately; when it may be looked at again
         self.health_moved = asyncio.Event()
         self.rollout: Rollout | None = None
         self.look_at: float | None = None  # when health has to be looked at again
@@ -100,45 +99,7 @@ class Lane(Declaration):
             # What will not be done must not wake anybody, again and again, once its time has come.
             return float("inf") if self.due is None else self.due
         times = [time for time in (self.due, self.look_at) if time is not None]
-        if self.drifted:
-            times.append(self._monotonic() + VERIFY_EVERY)
-        return min((*times, *self._looked_at.values()), default=float("inf"))
-
-    def recheck(self, period: float, random: Callable[[], float]) -> None:
-        """
-        Mark what has to be looked at again: drift left standing, and what nobody read for long.
-        """
-        now = self._monotonic()
-        self.look_again()
-        for key in self.memory.standing:
-            self.drifted.setdefault(key, True)
-        for key in self.memory.receipts:
-            # The first time is spread over the period, so that objects do not come all at once.
-            seen = self.memory.verified.setdefault(key, now - period * random())
-            if now - seen >= period:
-                self.drifted.setdefault(key, False)
-
-    def look_again(self) -> None:
-        """
-        Mark what was looked at not long ago and was written since, where its time has come.
-        """
-        for key in [k for k, time in self._looked_at.items() if time <= self._monotonic()]:
-            del self._looked_at[key]
-            self.drifted.setdefault(key, False)
-
-    def mark(self, key: ObjectKey, *, certain: bool) -> None:
-        """
-        Note that an object has drifted, certainly or perhaps.
-        """
-        self.drifted[key] = self.drifted.get(key, False) or certain
-        self.wake.set()
-
-    def take(self, key: ObjectKey) -> bool:
-        """
-        Take the mark off an object that is looked at now; say whether it has drifted for certain.
-        """
-        self._looked_at.pop(key, None)
-        return self.drifted.pop(key, False)
+        return min((*times, self.marks.next_time()))
 
     def notice(self, key: ObjectKey, obj: Json | None, *, listed: bool = False) -> None:
         """
@@ -179,11 +140,13 @@ class Lane(Declaration):
         match verdict:
             case Settled(stale=stale):
                 if not stale:
-                    self.take(key)
-            case Drifted():
-                self.mark(key, certain=True)
-            case Verify():
-                self._verify(key)
+                    self.marks.drifted.pop(key, None)
+            case Drifted() | Verify() if self.marks.held(key, gone=_gone(verdict)):
+                pass
+            case Drifted() if key not in self.memory.standing or _gone(verdict):
+                self.marks.mark(key, certain=True)
+            case Drifted() | Verify():
+                self.marks.mark_in_time(key)
 
     def notice_other(self, key: ObjectKey, obj: Json | None) -> None:
         """
@@ -209,14 +172,6 @@ class Lane(Declaration):
             return
         self.notice(key, None if isinstance(kept, Gone) else kept)
 
-    def _verify(self, key: ObjectKey) -> None:
-        last = self.memory.verified.get(key)
-        if last is None or self._monotonic() - last >= VERIFY_EVERY or not self.settled:
-            self.mark(key, certain=False)
-        elif key not in self._looked_at:
-            self._looked_at[key] = last + VERIFY_EVERY
-            self.wake.set()  # the lane may sleep for longer than that
-
     def _note_health(self, key: ObjectKey, seen: Observed | Gone) -> None:
         if isinstance(seen, Gone):
             self.memory.versions.pop(key, None)
@@ -238,5 +193,9 @@ class Lane(Declaration):
     def __repr__(self) -> str:
         return (
             f"Lane({self.namespace}/{self.name}, {len(self.inventory)} objects, "
-            f"{len(self.drifted)} drifted)"
+            f"{len(self.marks.drifted)} drifted)"
         )
+
+
+def _gone(verdict: Verdict) -> bool:
+    return isinstance(verdict, Drifted) and verdict.kind is not DriftKind.CHANGED

@@ -13,6 +13,7 @@ from services.reconciler.apply import Apply
 from services.reconciler.conclude import Conclude, Ended, Result
 from services.reconciler.core import conditions, messages, obstacles
 from services.reconciler.core.dependencies import SourceState
+from services.reconciler.core.drift import Mode, mode_of
 from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.manifest import Desired, Refusal
 from services.reconciler.core.obstacles import Obstacle
@@ -29,7 +30,7 @@ from services.reconciler.ports import Declarations
 from services.reconciler.prune import Prune
 from services.reconciler.render import Render, Rendering
 from services.reconciler.report import OvertakenError, Report
-from services.reconciler.revert import Mode, Revert, mode_of
+from services.reconciler.revert import Revert
 from shared.api import Kustomization
 from shared.errors import SetpointError, StalledError
 from shared.model import ObjectKey
@@ -132,11 +133,10 @@ class Reconcile:
         """
         Heal, apply and prune; None if something newer came in between.
         """
-        mode = mode_of(lane)
+        mode = mode_of(lane.spec)
+        marked = {} if mode is Mode.DISABLED else lane.marks.drifted
         drifted = [
-            step.key
-            for step in plan.applies
-            if step.key in lane.drifted and _unchanged(lane, step.key) and mode is not Mode.DISABLED
+            step.key for step in plan.applies if step.key in marked and _unchanged(lane, step.key)
         ]
         lane.memory.refused = {}
         if drifted:
@@ -170,7 +170,7 @@ class Reconcile:
             inventory = inventory.trim((*pruned.deleted, *pruned.gone))
             done.actions |= dict.fromkeys(pruned.deleted, Action.DELETED)
             for key in (*pruned.deleted, *pruned.gone):
-                lane.take(key)
+                lane.marks.take(key)
                 lane.memory.forget(key)
         lane.inventory = inventory
         self._lanes.recorded(lane)
@@ -211,7 +211,7 @@ class Reconcile:
         receipt = lane.memory.receipts.get(key)
         return Known(
             receipt=receipt,
-            drifted=key in lane.drifted
+            drifted=key in lane.marks.drifted
             or key in lane.memory.refused
             or (receipt is not None and not self._lanes.trusted(key)),
             exists=True if key in lane.memory.versions else None,

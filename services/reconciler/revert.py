@@ -8,11 +8,12 @@ leave the drift standing; it is told once and shown in the status.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from enum import StrEnum
 
 from services.reconciler.core.diff import differences, rewritten
-from services.reconciler.core.drift import DriftKind
+from services.reconciler.core.drift import DriftKind, Mode, mode_of
 from services.reconciler.core.events import (
+    HEALING,
+    REPORTED,
     correction_failed,
     drift_event,
     drift_occurrence,
@@ -20,12 +21,12 @@ from services.reconciler.core.events import (
     note,
 )
 from services.reconciler.core.explain import DriftReport, changed_within_ours, explain
-from services.reconciler.core.fights import PEACE, on_due, on_reverted, on_write
+from services.reconciler.core.fights import PEACE, ends, on_due, on_reverted, on_write, settle
 from services.reconciler.core.manifest import MANAGER, Desired
 from services.reconciler.core.masking import Mask
 from services.reconciler.core.options import Ssa, effective, options_of
 from services.reconciler.core.paths import Path
-from services.reconciler.core.pause import Unreadable, pause_of
+from services.reconciler.core.pause import Pause, Unreadable, pause_of
 from services.reconciler.core.plan import Action
 from services.reconciler.core.receipt import Receipt, receipt_from_response, token_of, token_set
 from services.reconciler.core.standing import DriftAction, Standing, fight_message
@@ -38,31 +39,7 @@ from shared.runtime import Clock, point
 from shared.runtime.clock import rfc3339
 
 _PARALLEL = 8  # reverts of one lane at once
-_REMEDIES = {
-    DriftAction.BACKOFF: "drop the field from Git, or name it in spec.ignore",
-    DriftAction.REPORT: "set driftDetection.mode to enabled to have it healed",
-}
-
-
-class Mode(StrEnum):
-    """
-    What is done about drift: ``spec.driftDetection.mode``.
-    """
-
-    ENABLED = "enabled"
-    WARN = "warn"
-    DISABLED = "disabled"
-
-
 ApplyOne = Callable[[Lane, Desired], Awaitable[Action]]
-
-
-def mode_of(lane: Lane) -> Mode:
-    """
-    Return the mode of a Kustomization.
-    """
-    declared = (lane.spec.get("driftDetection") or {}).get("mode")
-    return Mode(str(declared).lower()) if declared else Mode.ENABLED
 
 
 class Revert:
@@ -96,15 +73,15 @@ class Revert:
         return any(found)
 
     async def _one(self, lane: Lane, key: ObjectKey, interval: timedelta) -> bool:
-        certain = lane.take(key)
+        certain = lane.marks.take(key)
         wanted = lane.memory.desired.get(key)
-        if wanted is None or wanted.options.ignored or mode_of(lane) is Mode.DISABLED:
+        if wanted is None or wanted.options.ignored or mode_of(lane.spec) is Mode.DISABLED:
             return False
         try:
             return await self._look(lane, wanted, interval, certain=certain)
         except SetpointError as exc:
             # Nobody knows what it looks like now: the next pass tries again, and says so.
-            lane.mark(key, certain=certain)
+            lane.marks.mark(key, certain=certain)
             lane.memory.refused[key] = exc.message
             return False
 
@@ -120,16 +97,14 @@ class Revert:
         untouched: frozenset[Path] = frozenset()
         if kind is DriftKind.CHANGED and live is not None:
             if _equal(wanted, live, lane):
-                self._settle(lane, wanted, live)
-                return False
+                return self._settle(lane, wanted, live, interval)
             if not certain or changed_within_ours(wanted.object, live):
                 # The server is the judge: where admission always rewrites a field, an apply
                 # changes nothing, and nobody has to hear of it.
                 answer = await self._cluster.apply(wanted.object, dry_run=True)
                 untouched = rewritten(wanted.object, live, answer)
                 if not certain and _nothing_else(wanted, live, answer, untouched):
-                    self._settle(lane, wanted, live)
-                    return False
+                    return self._settle(lane, wanted, live, interval)
         report = explain(
             wanted.object, live, receipt, kind=kind, mask=self._mask, rewritten=untouched
         )
@@ -141,10 +116,20 @@ class Revert:
         await self._act(lane, wanted, live, report, interval)
         return True
 
-    def _settle(self, lane: Lane, wanted: Desired, live: Json) -> None:
-        lane.memory.standing.pop(wanted.key, None)
-        lane.memory.receipts[wanted.key] = receipt_from_response(wanted.digest, live)
-        lane.memory.versions[wanted.key] = live["metadata"]["resourceVersion"]
+    def _settle(self, lane: Lane, wanted: Desired, live: Json, interval: timedelta) -> bool:
+        """
+        Take an object as it is; say whether drift that stood has ended.
+        """
+        key = wanted.key
+        lane.memory.receipts[key] = receipt_from_response(wanted.digest, live)
+        lane.memory.versions[key] = live["metadata"]["resourceVersion"]
+        state = settle(lane.memory.fights.get(key, PEACE), now=self._clock.now(), interval=interval)
+        lane.memory.fights[key] = state
+        end = ends(state, interval=interval)
+        if end is not None:
+            lane.marks.look_at(key, end, held=False)
+            return False
+        return lane.memory.standing.pop(key, None) is not None
 
     async def _act(
         self,
@@ -155,38 +140,44 @@ class Revert:
         interval: timedelta,
     ) -> None:
         now = self._clock.now()
-        version = live["metadata"]["resourceVersion"] if live else ""
+        if pause := self._pause(lane, wanted, live):
+            await self._stand(lane, report, DriftAction.PAUSED, self._mask(str(pause)))
+            return
+        if mode_of(lane.spec) is Mode.WARN:
+            await self._stand(lane, report, DriftAction.REPORT, REPORTED)
+            return
         token = _state(live)
-        if self._paused(lane, wanted, live):
-            await self._stand(lane, report, DriftAction.PAUSED, token)
-            return
-        if mode_of(lane) is Mode.WARN:
-            await self._stand(lane, report, DriftAction.REPORT, token)
-            return
         state = lane.memory.fights.get(wanted.key, PEACE)
         held = lane.memory.standing.get(wanted.key)
         if held is not None and held.token == token:
             decision = on_due(state, now=now, interval=interval)
         else:
-            decision = on_write(state, report.manager, now=now, interval=interval)
+            gone = report.kind is not DriftKind.CHANGED
+            decision = on_write(state, report.manager, now=now, interval=interval, gone=gone)
         lane.memory.fights[wanted.key] = decision.state
+        text = fight_message(report, MANAGER, str(lane.spec.get("interval")))
         if decision.began:
-            text = fight_message(report, MANAGER, report.manager, str(lane.spec.get("interval")))
             await self._reporter.tell(
                 fight_event(lane.declared, report, text, now=now),
-                occurrence=drift_occurrence(report, version, None),
+                occurrence=drift_occurrence(report, _version(live), None),
             )
-        if decision.revert:
-            await self._heal(lane, wanted, report, version)
-        else:
-            self._hold(lane, report, DriftAction.BACKOFF, token)
+        if decision.until is not None:
+            lane.marks.look_at(wanted.key, decision.until, held=True)
+            self._hold(lane, report, DriftAction.BACKOFF, token, text)
+        elif await self._heal(lane, wanted, report, _version(live)) and decision.state.on:
+            # It stands for as long as the fight goes on, whoever wrote last.
+            lane.marks.look_at(wanted.key, now + interval, held=True)
+            self._hold(lane, report, DriftAction.BACKOFF, "", text)
 
-    async def _heal(self, lane: Lane, wanted: Desired, report: DriftReport, version: str) -> None:
+    async def _heal(self, lane: Lane, wanted: Desired, report: DriftReport, version: str) -> bool:
         now = self._clock.now()
+        state = lane.memory.fights.get(wanted.key, PEACE)
         occurrence = drift_occurrence(report, version, lane.memory.receipts.get(wanted.key))
-        await self._reporter.tell(
-            drift_event(lane.declared, report, DriftAction.REVERT, now=now), occurrence=occurrence
-        )
+        if not state.on:  # a fight was told when it began
+            await self._reporter.tell(
+                drift_event(lane.declared, report, DriftAction.REVERT, HEALING, now=now),
+                occurrence=occurrence,
+            )
         point("reconciler.drift-told")
         try:
             await self._apply_one(lane, wanted)
@@ -197,45 +188,46 @@ class Revert:
                 correction_failed(lane.declared, report, message, now=now),
                 occurrence=occurrence,
             )
-            return
+            return False
         point("reconciler.drift-healed")
-        state = lane.memory.fights.get(wanted.key, PEACE)
         lane.memory.fights[wanted.key] = on_reverted(state, report.manager, now=now)
         self._reporter.note(note(lane.declared, "DriftCorrected", f"{report}; healed", now=now))
+        return True
 
-    async def _stand(
-        self, lane: Lane, report: DriftReport, action: DriftAction, token: str
+    async def _stand(self, lane: Lane, report: DriftReport, action: DriftAction, why: str) -> None:
+        """
+        Tell about drift that stays: once per object, fields and writer.
+        """
+        held = lane.memory.standing.get(report.key)
+        token = f"{report.kind}/{report.manager}/{[one.path for one in report.fields]}"
+        if held is None or (held.token, held.standing.action) != (token, action):
+            now = self._clock.now()
+            await self._reporter.tell(
+                drift_event(lane.declared, report, action, why, now=now),
+                occurrence=f"{report.key.inventory_id}@{token}@{rfc3339(now)}",
+            )
+        self._hold(lane, report, action, token, f"{report}; {why}")
+
+    def _hold(
+        self, lane: Lane, report: DriftReport, action: DriftAction, token: str, text: str
     ) -> None:
-        """
-        Tell once about drift that stays: once per object and state of it.
-        """
         held = lane.memory.standing.get(report.key)
-        if held is not None and (held.token, held.standing.action) == (token, action):
-            return
-        await self._reporter.tell(
-            drift_event(lane.declared, report, action, now=self._clock.now()),
-            occurrence=f"{report.key.inventory_id}@{token}",
-        )
-        self._hold(lane, report, action, token)
-
-    def _hold(self, lane: Lane, report: DriftReport, action: DriftAction, token: str) -> None:
-        held = lane.memory.standing.get(report.key)
-        since = held.standing.since if held else rfc3339(self._clock.now())
-        remedy = _REMEDIES.get(action, "")
-        standing = Standing(report=report, action=action, since=since, remedy=remedy)
+        began = lane.memory.fights.get(report.key, PEACE).since or self._clock.now()
+        since = held.standing.since if held else rfc3339(began)
+        standing = Standing(report=report, action=action, since=since, text=text)
         lane.memory.standing[report.key] = Held(standing=standing, token=token)
 
-    def _paused(self, lane: Lane, wanted: Desired, live: Json | None) -> bool:
+    def _pause(self, lane: Lane, wanted: Desired, live: Json | None) -> Pause | None:
         if live is None:
-            return False
+            return None
         now = self._clock.now()
         pause = pause_of(live["metadata"].get("annotations"), now)
         if isinstance(pause, Unreadable):
             self._reporter.note(
                 note(lane.declared, "PauseIgnored", f"{wanted.key}: {pause.message}", now=now)
             )
-            return False
-        return pause is not None
+            return None
+        return pause
 
 
 def _opted_out(wanted: Desired, live: Json) -> bool:
@@ -272,6 +264,10 @@ def _nothing_else(wanted: Desired, live: Json, answer: Json, untouched: frozense
     return token_set(token_of(answer)) == token_set(token_of(live)) and all(
         one.path in untouched for one in differences(wanted.object, live)
     )
+
+
+def _version(live: Json | None) -> str:
+    return str(live["metadata"]["resourceVersion"]) if live else ""
 
 
 def _state(live: Json | None) -> str:

@@ -10,15 +10,17 @@ from datetime import timedelta
 import structlog
 
 from services.reconciler.conclude import Conclude, Ended, health_check_keys
+from services.reconciler.core.drift import Mode, mode_of
 from services.reconciler.core.receipt import decode
 from services.reconciler.core.schedule import next_pass, verification_period
+from services.reconciler.core.standing import fights_of
 from services.reconciler.lane import Lane
 from services.reconciler.lanes import Lanes
 from services.reconciler.observe import Observer
 from services.reconciler.ports import Receipts
 from services.reconciler.reconcile import Reconcile
 from services.reconciler.report import Report
-from services.reconciler.revert import Mode, Revert, mode_of
+from services.reconciler.revert import Revert
 from services.reconciler.slots import Slots, Urgency
 from shared.api import Kustomization
 from shared.errors import SetpointError
@@ -94,6 +96,7 @@ class Work:
 
     async def _begin(self, lane: Lane) -> None:
         lane.remember(decode(await self._tools.receipts.load(lane.namespace, lane.name)))
+        lane.memory.fights = fights_of(lane.status, now=self.clock.now())
         # What is recorded as ours is compared with what is there before the first pass.
         kinds = {(key.group, key.kind) for key in lane.inventory}
         try:
@@ -119,8 +122,8 @@ class Work:
             return await self._pass(lane)
         if lane.resting:
             return None
-        lane.look_again()
-        if lane.drifted:
+        lane.marks.look_again()
+        if lane.marks.drifted:
             await self._heal(lane)
         if lane.health_moved.is_set() or (lane.look_at is not None and lane.look_at <= now):
             lane.health_moved.clear()
@@ -139,7 +142,7 @@ class Work:
         lane.health_moved.clear()
         if lane.settled and not lane.suspended:
             period = verification_period(_interval(lane)).total_seconds()
-            lane.recheck(period, random.random)
+            lane.marks.recheck(period, random.random)
         lane.working = True
         try:
             ended = await self._tools.reconcile.run(lane)
@@ -188,11 +191,11 @@ class Work:
         self._tools.observer.follow(lane, frozenset(k for k in keys if k not in lane.inventory))
 
     async def _heal(self, lane: Lane) -> None:
-        keys = [key for key in lane.drifted if key in lane.memory.desired]
-        for key in [key for key in lane.drifted if key not in lane.memory.desired]:
-            lane.take(key)
-        if not keys or mode_of(lane) is Mode.DISABLED:
-            lane.drifted.clear()
+        keys = [key for key in lane.marks.drifted if key in lane.memory.desired]
+        for key in [key for key in lane.marks.drifted if key not in lane.memory.desired]:
+            lane.marks.take(key)
+        if not keys or mode_of(lane.spec) is Mode.DISABLED:
+            lane.marks.drifted.clear()
             return
         refused = set(lane.memory.refused)
         if await self._tools.revert.run(lane, keys, interval=_interval(lane)):

@@ -2,9 +2,10 @@
 Has somebody changed what we applied? Judged from receipts, without a request.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from services.reconciler.core.observation import Observed
 from services.reconciler.core.receipt import Receipt, token_set, token_time
@@ -18,6 +19,24 @@ class DriftKind(StrEnum):
     CHANGED = "changed"
     REPLACED = "replaced"
     GONE = "gone"
+
+
+class Mode(StrEnum):
+    """
+    What is done about drift: ``spec.driftDetection.mode``.
+    """
+
+    ENABLED = "enabled"
+    WARN = "warn"
+    DISABLED = "disabled"
+
+
+def mode_of(spec: Mapping[str, Any]) -> Mode:
+    """
+    Return the mode of a Kustomization's spec.
+    """
+    declared = (spec.get("driftDetection") or {}).get("mode")
+    return Mode(str(declared).lower()) if declared else Mode.ENABLED
 
 
 @dataclass(frozen=True, slots=True)

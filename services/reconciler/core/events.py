@@ -21,12 +21,8 @@ GROUP = "kustomize.toolkit.fluxcd.io"
 
 Json = Mapping[str, Any]
 
-_DONE = {
-    DriftAction.REVERT: "healing it",
-    DriftAction.REPORT: "reported only, as driftDetection.mode is warn",
-    DriftAction.PAUSED: "left as it is while it is paused",
-    DriftAction.BACKOFF: "held back, as it is in a fight",
-}
+HEALING = "healing it"
+REPORTED = "left so, as driftDetection.mode is warn"
 
 
 def event(
@@ -68,16 +64,16 @@ def note(declared: Json, reason: str, message: str, *, now: datetime) -> Event:
 
 
 def drift_event(
-    declared: Json, report: DriftReport, action: DriftAction, *, now: datetime
+    declared: Json, report: DriftReport, action: DriftAction, done: str, *, now: datetime
 ) -> Event:
     """
-    Return what is told about one drift before anything is done about it.
+    Return what is told about one drift before that is done which ``done`` names.
     """
     return event(
         declared,
         severity="info",
         reason="DriftDetected",
-        message=f"{report}; {_DONE[action]}",
+        message=f"{report}; {done}",
         now=now,
         metadata=_facts(report, action, now),
     )

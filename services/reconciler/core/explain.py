@@ -15,10 +15,11 @@ from services.reconciler.core.paths import ABSENT, Absent, Item, Path, lookup, r
 from services.reconciler.core.receipt import Receipt, token_time
 from shared.model import ObjectKey
 
-UNTRACED = "removed or deleted by a client that left no trace"
+UNTRACED = "a client that left no trace"
 # The server merges the oldest of more than ten writers into this one.
 _MERGED_WRITERS = "ancient-changes"
 FIELDS_SHOWN = 20  # of one object; an event has to fit into a message
+_NAMED = 3  # fields in a sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +61,22 @@ class DriftReport:
         """
         return self.manager or UNTRACED
 
+    @property
+    def names(self) -> str:
+        """
+        Name the first fields, and say how many more there are.
+        """
+        names = ", ".join(change.path for change in self.fields[:_NAMED]) or "fields of ours"
+        rest = len(self.fields[_NAMED:]) + self.more
+        return f"{names} and {rest} more" if rest else names
+
     def __str__(self) -> str:
         if self.kind is DriftKind.GONE:
             return f"{self.key} was deleted"
         if self.kind is DriftKind.REPLACED:
-            return f"{self.key} was replaced by another object of the same name"
-        names = ", ".join(change.path for change in self.fields) or "fields of ours"
-        rest = f" and {self.more} more" if self.more else ""
-        return f"{self.key}: {names}{rest} changed ({self.who})"
+            by = f" by {self.manager}" if self.manager else ""
+            return f"{self.key} was deleted and made again{by}"
+        return f"{self.key}: {self.names} changed by {self.who}"
 
 
 def explain(

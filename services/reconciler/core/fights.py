@@ -58,11 +58,15 @@ class Decision:
 PEACE = Fight()
 
 
-def on_write(state: Fight, manager: str, *, now: datetime, interval: timedelta) -> Decision:
+def on_write(
+    state: Fight, manager: str, *, now: datetime, interval: timedelta, gone: bool = False
+) -> Decision:
     """
-    Decide about a write of somebody else that took our fields.
+    Decide about a write of somebody else that took our fields, or the object (``gone``).
     """
     state = settle(state, now=now, interval=interval)
+    if gone and state.on and state.manager:
+        state = PEACE  # it is made anew, and whoever fought over its fields may be gone too
     if state.on:
         return _held(replace(state, last_write=now), now=now, interval=interval)
     recent = tuple(one for one in state.reverts if now - one.at <= WINDOW)
@@ -72,6 +76,22 @@ def on_write(state: Fight, manager: str, *, now: datetime, interval: timedelta) 
         held = _held(state, now=now, interval=interval)
         return replace(held, began=True)
     return Decision(state=state, revert=True)
+
+
+def on_seen(state: Fight, *, now: datetime) -> Fight:
+    """
+    Note a write in a fight whose time has not come.
+    """
+    return replace(state, last_write=now)
+
+
+def ends(state: Fight, *, interval: timedelta) -> datetime | None:
+    """
+    Return when a fight ends if nobody writes any more; None if there is none.
+    """
+    if not state.on or state.last_write is None:
+        return None
+    return state.last_write + interval * QUIET_INTERVALS
 
 
 def on_due(state: Fight, *, now: datetime, interval: timedelta) -> Decision:
@@ -100,10 +120,8 @@ def settle(state: Fight, *, now: datetime, interval: timedelta) -> Fight:
     End a fight after two intervals without a write; forget what is too old to count.
     """
     if state.on:
-        quiet = state.last_write is not None and now - state.last_write >= (
-            interval * QUIET_INTERVALS
-        )
-        return PEACE if quiet else state
+        end = ends(state, interval=interval)
+        return PEACE if end is not None and end <= now else state
     recent = tuple(one for one in state.reverts if now - one.at <= WINDOW)
     if not recent:
         return PEACE

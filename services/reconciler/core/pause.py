@@ -11,6 +11,7 @@ PAUSED_UNTIL = "setpoint.dev/paused-until"
 PAUSED_REASON = "setpoint.dev/paused-reason"
 PAUSED_BY = "setpoint.dev/paused-by"
 LONGEST = timedelta(days=7)  # a longer pause should be a change in Git
+_SHOWN = 120  # characters of what a person wrote
 # The clock of the writer may be ahead of ours.
 _TOLERANCE = timedelta(minutes=1)
 
@@ -24,6 +25,11 @@ class Pause:
     until: datetime
     reason: str = ""
     by: str = ""
+
+    def __str__(self) -> str:
+        by = f" by {self.by[:_SHOWN]}" if self.by else ""
+        why = f": {self.reason[:_SHOWN]}" if self.reason else ""
+        return f"paused until {self.until:%Y-%m-%dT%H:%M:%SZ}{by}{why}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,18 @@ Drift that is left standing, by a mode, a pause or a fight: ``status.drift`` and
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from services.reconciler.core import messages
 from services.reconciler.core.conditions import DRIFTED, READY, At
-from services.reconciler.core.explain import DriftReport, FieldChange
+from services.reconciler.core.drift import DriftKind
+from services.reconciler.core.explain import UNTRACED, DriftReport, FieldChange
+from services.reconciler.core.fights import Fight, Reverted
 from services.reconciler.core.masking import Shown
 from shared.api.kustomization_status import DRIFT_LIMIT
-from shared.model import Conditions
+from shared.model import Conditions, ObjectKey
 
 
 class DriftAction(StrEnum):
@@ -31,19 +34,18 @@ _REASONS = {
     DriftAction.PAUSED: "Paused",
     DriftAction.REPORT: "DriftDetected",
 }
-_DROP_REMEDY = "drop the field from Git, or name it in spec.ignore"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """
-    One object whose drift stays for now.
+    One object whose drift stays for now; ``text`` says so to people.
     """
 
     report: DriftReport
     action: DriftAction
     since: str
-    remedy: str = ""
+    text: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """
@@ -58,7 +60,7 @@ class Standing:
         }
 
     def __str__(self) -> str:
-        return f"{self.report} ({self.action}){'; ' + self.remedy if self.remedy else ''}"
+        return self.text or str(self.report)
 
 
 def drifted(status: Mapping[str, Any], at: At, standing: Iterable[Standing]) -> dict[str, Any]:
@@ -110,16 +112,48 @@ def message_of(found: tuple[Standing, ...]) -> str:
     return f"{rows}; and {rest} more" if rest > 0 else rows
 
 
-def fight_message(report: DriftReport, ours: str, theirs: str, interval: str) -> str:
+def fight_message(report: DriftReport, ours: str, interval: str) -> str:
     """
     Say who fights whom over which fields, and how to end it.
     """
-    fields = ", ".join(one.path for one in report.fields) or "fields of ours"
-    other = theirs or "a client that leaves no trace"
+    often = f"at most once per {interval} while that goes on"
+    if report.kind is not DriftKind.CHANGED:
+        return (
+            f"{report} again and again; {ours} makes it again {often}. To end it, find out who"
+            " deletes it (the audit log knows), or drop it from Git"
+        )
     return (
-        f"{report.key}: {ours} and {other} write {fields} in turn; reverted at most once in"
-        f" {interval} from now on. To end it, {_DROP_REMEDY}"
+        f"{report.key}: {ours} and {report.who} write {report.names} in turn; reverted {often}. To"
+        " end it, drop the field from Git, or name it in spec.ignore"
     )
+
+
+def fights_of(status: Mapping[str, Any], *, now: datetime) -> dict[ObjectKey, Fight]:
+    """
+    Return the fights that a status tells of, as they go on after a restart.
+
+    The last revert is not recorded: it counts as made now.
+    """
+    found: dict[ObjectKey, Fight] = {}
+    for row in status.get("drift") or ():
+        try:
+            if row["action"] != DriftAction.BACKOFF:
+                continue
+            key, since = (
+                ObjectKey.from_inventory_id(row["id"]),
+                datetime.fromisoformat(row["since"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            continue
+        by = str(row.get("by") or "")
+        manager = "" if by == UNTRACED else by
+        found[key] = Fight(
+            reverts=(Reverted(at=now, manager=manager),),
+            manager=manager,
+            since=since,
+            last_write=now,
+        )
+    return found
 
 
 def event_metadata(report: DriftReport, action: DriftAction, since: str) -> dict[str, Any]:

@@ -46,7 +46,7 @@ async def test_a_replaced_content_is_healed_on_the_same_object_and_names_the_cli
 async def test_an_object_made_anew_by_somebody_is_told_as_another_one_and_healed(app):
     with frozen(app.started[-1].pid):  # or it is back before kubectl makes it again
         app.kubectl("replace", "--force", "-f", "-", stdin=bare(app, a="9"))
-    told = await facts(app, "another object of the same name")
+    told = await facts(app, "was deleted and made again")
     assert DATA[0] in told["fields"]
     assert told["manager"] == "kubectl-replace"
     await healed(app)

@@ -193,12 +193,12 @@ async def test_what_a_watch_says_during_our_write_is_judged_by_its_answer(world,
     old = world.api.find(ONE)
     process.switch.meanwhile("Cluster.apply", lambda: lane.notice(ONE, old))
     await run(process, config("one", a="2"))
-    assert lane.drifted == {}
+    assert lane.marks.drifted == {}
     process.switch.meanwhile(
         "Cluster.apply", lambda: lane.notice(ONE, world.api.edit(ONE, {"data": {"a": "9"}}))
     )
     await run(process, config("one", a="3"))
-    assert lane.drifted == {}, "what we wrote is newer than what was seen"
+    assert lane.marks.drifted == {}, "what we wrote is newer than what was seen"
 
 
 async def test_one_that_failed_keeps_what_the_watch_said(world, process):
@@ -210,4 +210,4 @@ async def test_one_that_failed_keeps_what_the_watch_said(world, process):
         "Cluster.apply", lambda: lane.notice(ONE, world.api.edit(ONE, {"data": {"a": "9"}}))
     )
     await run(process, config("one", a="2"))
-    assert lane.drifted == {ONE: True}
+    assert lane.marks.drifted == {ONE: True}

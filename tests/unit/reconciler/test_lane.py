@@ -28,18 +28,18 @@ def live(version="7"):
 def test_what_is_seen_before_the_receipts_are_there_is_judged_by_them(lane):
     lane.notice(WEB, live(), listed=True)
     lane.remember({WEB: receipt_from_response("sha256:x", live())})
-    assert not lane.drifted
+    assert not lane.marks.drifted
 
 
 @pytest.mark.parametrize(("seen", "certain"), [(None, True), (live("8"), False)])
 def test_drift_that_is_seen_before_the_receipts_are_there_is_drift_afterwards(lane, seen, certain):
     lane.notice(WEB, seen, listed=True)
-    assert not lane.drifted
+    assert not lane.marks.drifted
     lane.remember({WEB: receipt_from_response("sha256:x", live())})
-    assert lane.drifted == {WEB: certain}
+    assert lane.marks.drifted == {WEB: certain}
 
 
 def test_without_receipts_everything_is_verified(lane):
     lane.notice(WEB, live(), listed=True)
     lane.remember({})
-    assert lane.drifted == {WEB: False}
+    assert lane.marks.drifted == {WEB: False}

@@ -1,10 +1,14 @@
 """What a lane notes of its objects: drift is never lost, and nobody's writes keep it busy."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.reconciler.apply import Apply
+from services.reconciler.core.fights import Fight
 from services.reconciler.core.receipt import receipt_from_response
-from services.reconciler.lane import VERIFY_EVERY, Lane
+from services.reconciler.lane import Lane
+from services.reconciler.marks import VERIFY_EVERY
 from shared.errors import TransientError
 from tests.fakes.clock import FakeClock
 from tests.fakes.reconciler.api import FakeApi
@@ -49,19 +53,44 @@ def test_an_object_that_was_just_looked_at_is_looked_at_again_when_its_pause_end
     lane.memory.verified[CONF.key] = clock.monotonic()
     clock.advance(1)
     lane.notice(CONF.key, annotated(api))
-    assert lane.drifted == {}
+    assert lane.marks.drifted == {}
     assert lane.wake.is_set()  # the lane may sleep for an hour
     assert lane.next_time() == 100 + VERIFY_EVERY
     clock.advance(VERIFY_EVERY)
-    lane.look_again()
-    assert lane.drifted == {CONF.key: False}
+    lane.marks.look_again()
+    assert lane.marks.drifted == {CONF.key: False}
 
 
 def test_the_pause_of_one_object_delays_no_other_work(lane, clock, api):
     lane.memory.verified[CONF.key] = clock.monotonic()
     lane.notice(CONF.key, annotated(api))
-    lane.look_again()
-    assert lane.drifted == {}
+    lane.marks.look_again()
+    assert lane.marks.drifted == {}
+
+
+def fight(clock, manager):
+    return Fight(manager=manager, since=clock.now(), last_write=clock.now())
+
+
+def test_writes_in_a_fight_wake_nobody_until_its_time_has_come(lane, clock, api):
+    lane.memory.fights[CONF.key] = fight(clock, "hpa")
+    lane.marks.look_at(CONF.key, clock.now() + timedelta(minutes=10), held=True)
+    clock.advance(60)
+    lane.notice(CONF.key, api.edit(CONF.key, {"data": {"a": "9"}}))
+    assert (lane.marks.drifted, lane.wake.is_set()) == ({}, False)
+    assert lane.memory.fights[CONF.key].last_write == clock.now()
+    assert lane.next_time() == 600
+    clock.advance(540)
+    lane.marks.look_again()
+    assert CONF.key in lane.marks.drifted
+
+
+@pytest.mark.parametrize(("over", "waits"), [("hpa", False), ("", True)])
+def test_a_lost_object_waits_only_in_a_fight_over_its_being_there(lane, clock, api, over, waits):
+    lane.memory.fights[CONF.key] = fight(clock, over)
+    lane.marks.look_at(CONF.key, clock.now() + timedelta(minutes=10), held=True)
+    lane.notice(CONF.key, None)
+    assert (CONF.key not in lane.marks.drifted) == waits
 
 
 @pytest.mark.parametrize(
@@ -99,7 +128,7 @@ async def test_drift_that_comes_while_our_own_apply_is_under_way_is_not_lost(lan
     cluster = Meddled(api)
     cluster.lane = lane
     await Apply(cluster, parallel=1).run(lane, [CONF], {CONF.key: CONF}, outdated=lambda: False)
-    assert lane.drifted == {CONF.key: True}
+    assert lane.marks.drifted == {CONF.key: True}
 
 
 class Down(FakeCluster):
@@ -109,9 +138,9 @@ class Down(FakeCluster):
 
 @pytest.mark.parametrize("certain", [True, False])
 async def test_a_failed_apply_leaves_the_mark_of_drift(lane, api, certain):
-    lane.mark(CONF.key, certain=certain)
+    lane.marks.mark(CONF.key, certain=certain)
     done = await Apply(Down(api), parallel=1).run(
         lane, [CONF], {CONF.key: CONF}, outdated=lambda: False
     )
     assert CONF.key in done.refused
-    assert lane.drifted == {CONF.key: certain}
+    assert lane.marks.drifted == {CONF.key: certain}

@@ -67,13 +67,13 @@ async def test_what_changed_or_is_gone_in_the_first_snapshot_has_drifted(world):
     world.api.delete(TWO)
     world.observer.require({CONFIGS})
     await world.observer.first({CONFIGS})
-    assert world.lane.drifted == {ONE: True, TWO: True}
+    assert world.lane.marks.drifted == {ONE: True, TWO: True}
 
 
 async def test_what_is_as_it_was_has_not(world):
     world.observer.require({CONFIGS})
     await settle()
-    assert world.lane.drifted == {}
+    assert world.lane.marks.drifted == {}
     assert world.observer.kinds == {CONFIGS}
 
 
@@ -82,11 +82,11 @@ async def test_a_change_a_lost_label_and_an_end_reach_the_lane_of_the_object(wor
     await settle()
     world.api.edit(ONE, {"data": {"a": "9"}})
     await settle()
-    assert world.lane.drifted == {ONE: True}
+    assert world.lane.marks.drifted == {ONE: True}
     labels = dict.fromkeys(world.lane.owner.labels)
     world.api.edit(TWO, {"metadata": {"labels": labels}})
     await settle()
-    assert world.lane.drifted == {ONE: True, TWO: True}
+    assert world.lane.marks.drifted == {ONE: True, TWO: True}
 
 
 async def test_an_object_that_no_inventory_has_concerns_nobody(world):
@@ -96,7 +96,7 @@ async def test_an_object_that_no_inventory_has_concerns_nobody(world):
     strange["metadata"]["labels"] = world.lane.owner.labels
     world.api.apply(strange, manager="somebody")
     await settle()
-    assert world.lane.drifted == {}
+    assert world.lane.marks.drifted == {}
 
 
 async def test_a_kind_is_followed_once_and_whole_only_where_its_health_needs_it(world):
@@ -141,7 +141,7 @@ async def test_a_kind_that_is_not_needed_any_more_is_let_go(world):
     assert world.api.watchers == []
     world.api.edit(ONE, {"data": {"a": "9"}})
     await settle()
-    assert world.lane.drifted == {}
+    assert world.lane.marks.drifted == {}
 
 
 async def test_a_kind_that_nobody_serves_yet_is_asked_for_again(world):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.reconciler.core.drift import DriftKind
+from services.reconciler.core.owner import OWNER_NAME
 from services.reconciler.core.standing import DriftAction
 from shared.kube.errors import AdmissionDenied
 from tests.unit.reconciler.world import World, config, config_key
@@ -36,7 +37,7 @@ async def process(world):
 async def look(world, process, *, certain=True):
     """Let the lane hear of the object and look at it; say whether drift was found."""
     lane = await process.lane()
-    lane.drifted[ONE] = certain
+    lane.marks.drifted[ONE] = certain
     return await process.revert.run(lane, [ONE], interval=INTERVAL)
 
 
@@ -49,10 +50,10 @@ async def test_a_changed_field_is_told_with_its_writer_and_healed(world, process
     assert await look(world, process)
     ((event, _),) = world.reporter.told
     assert event.reason == "DriftDetected"
-    assert "data.a changed (kubectl-edit); healing it" in event.message
+    assert "data.a changed by kubectl-edit; healing it" in event.message
     assert world.configs()["one"] == {"a": "1"}
     assert [event.reason for event in world.reporter.noted] == ["DriftCorrected"]
-    assert (await process.lane()).drifted == {}
+    assert (await process.lane()).marks.drifted == {}
 
 
 async def test_a_deleted_object_is_made_anew_and_one_put_in_its_place_too(world, process):
@@ -64,7 +65,7 @@ async def test_a_deleted_object_is_made_anew_and_one_put_in_its_place_too(world,
     assert await look(world, process)
     messages = [event.message for event, _ in world.reporter.told]
     assert "was deleted" in messages[0]
-    assert "was replaced" in messages[1]
+    assert "was deleted and made again by somebody" in messages[1]
     assert world.configs()["one"] == {"a": "1"}
 
 
@@ -129,20 +130,23 @@ async def test_an_object_that_opted_out_while_it_lives_is_left_alone(world, proc
     assert (world.configs()["one"], world.reporter.told) == ({"a": "9"}, [])
 
 
-async def test_warn_tells_once_for_each_state_and_leaves_it(world, process):
+async def test_warn_tells_once_for_each_writer_and_fields_and_leaves_it(world, process):
     lane = await process.lane()
     lane.redeclare(world.declare(driftDetection={"mode": "warn"}))
     world.api.edit(ONE, {"data": {"a": "9"}})
     for _ in range(3):
         await look(world, process)
     assert told(world) == ["DriftDetected"]
-    assert "reported only" in world.reporter.told[0][0].message
+    assert "mode is warn" in world.reporter.told[0][0].message
     world.api.edit(ONE, {"data": {"a": "10"}})
+    await look(world, process)
+    assert told(world) == ["DriftDetected"]  # whoever writes all the time is told of once
+    world.api.edit(ONE, {"data": {"a": "10"}, "metadata": {"labels": {OWNER_NAME: "x"}}})
     await look(world, process)
     assert told(world) == ["DriftDetected"] * 2
     held = lane.memory.standing[ONE].standing
     assert (held.action, held.report.kind) == (DriftAction.REPORT, DriftKind.CHANGED)
-    assert "driftDetection.mode" in held.remedy
+    assert "driftDetection.mode" in held.text
     assert world.configs()["one"] == {"a": "10"}
     world.api.edit(ONE, {"data": {"a": "1"}})
     await look(world, process)

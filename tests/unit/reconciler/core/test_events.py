@@ -5,6 +5,8 @@ import pytest
 
 from services.reconciler.core.drift import DriftKind
 from services.reconciler.core.events import (
+    HEALING,
+    REPORTED,
     correction_failed,
     drift_event,
     drift_occurrence,
@@ -71,21 +73,22 @@ def test_a_note_is_for_the_cluster_only():
 @pytest.mark.parametrize(
     ("action", "words"),
     [
-        (DriftAction.REVERT, "healing it"),
-        (DriftAction.REPORT, "reported only, as driftDetection.mode is warn"),
-        (DriftAction.PAUSED, "left as it is while it is paused"),
-        (DriftAction.BACKOFF, "held back, as it is in a fight"),
+        (DriftAction.REVERT, HEALING),
+        (DriftAction.REPORT, REPORTED),
+        (DriftAction.PAUSED, "paused until noon"),
     ],
 )
 def test_drift_is_told_with_object_field_writer_and_what_is_done(action, words):
-    found = drift_event(DECLARED, report(), action, now=NOW)
+    found = drift_event(DECLARED, report(), action, words, now=NOW)
     assert (found.reason, found.severity) == ("DriftDetected", "info")
-    assert found.message == (f"Deployment/shop/web: spec.replicas changed (kubectl-scale); {words}")
+    assert found.message == (
+        f"Deployment/shop/web: spec.replicas changed by kubectl-scale; {words}"
+    )
     assert found.metadata[f"{GROUP}/action"] == str(action)
 
 
 def test_the_facts_of_drift_are_texts_and_the_fields_json():
-    found = drift_event(DECLARED, report(), DriftAction.REVERT, now=NOW).metadata
+    found = drift_event(DECLARED, report(), DriftAction.REVERT, HEALING, now=NOW).metadata
     assert all(isinstance(value, str) for value in found.values())
     assert json.loads(found[f"{GROUP}/fields"]) == [{"path": "spec.replicas", "from": 2, "to": 5}]
     assert found[f"{GROUP}/object"] == "Deployment/shop/web"
@@ -95,7 +98,7 @@ def test_the_facts_of_drift_are_texts_and_the_fields_json():
 
 def test_a_writer_without_a_trace_is_called_so_and_the_time_is_when_we_saw_it():
     found = drift_event(
-        DECLARED, report(manager="", since=""), DriftAction.REVERT, now=NOW
+        DECLARED, report(manager="", since=""), DriftAction.REVERT, HEALING, now=NOW
     ).metadata
     assert "no trace" in found[f"{GROUP}/manager"]
     assert found[f"{GROUP}/since"] == "2026-01-01T12:00:00.000+00:00"

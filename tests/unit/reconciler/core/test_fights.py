@@ -7,8 +7,10 @@ from services.reconciler.core.fights import (
     PEACE,
     REVERTS,
     WINDOW,
+    ends,
     on_due,
     on_reverted,
+    on_seen,
     on_write,
     settle,
 )
@@ -80,6 +82,31 @@ def test_after_a_fight_the_next_write_is_reverted_at_once():
     _, decision = write(state, second + 2 * INTERVAL.total_seconds())
     assert decision.revert
     assert not decision.state.on
+
+
+def test_an_object_that_is_lost_in_a_fight_over_its_fields_is_made_again_at_once():
+    state, second = fighting()
+    now = START + timedelta(seconds=second + 1)
+    decision = on_write(state, "", now=now, interval=INTERVAL, gone=True)
+    assert (decision.revert, decision.state.on) == (True, False)
+
+
+def test_an_object_that_somebody_deletes_again_and_again_is_held_back():
+    state = PEACE
+    for second in range(REVERTS + 3):
+        now = START + timedelta(seconds=second)
+        decision = on_write(state, "", now=now, interval=INTERVAL, gone=True)
+        state = on_reverted(decision.state, "", now=now) if decision.revert else decision.state
+    assert not decision.revert
+    assert state.on
+
+
+def test_a_write_that_was_only_seen_prolongs_a_fight():
+    state, second = fighting()
+    seen = START + timedelta(seconds=second) + INTERVAL
+    state = on_seen(state, now=seen)
+    assert ends(state, interval=INTERVAL) == seen + INTERVAL * 2
+    assert settle(state, now=seen + INTERVAL, interval=INTERVAL).on
 
 
 def test_writers_without_a_trace_count_together():

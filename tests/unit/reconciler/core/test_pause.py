@@ -45,6 +45,12 @@ def test_a_pause_ends_within_seven_days():
     assert "more than 7 days" in later.message
 
 
+def test_a_pause_says_until_when_by_whom_and_why():
+    pause = Pause(until=NOW, by="ada", reason="a trial")
+    assert str(pause) == f"paused until {NOW:%Y-%m-%dT%H:%M:%SZ} by ada: a trial"
+    assert len(str(Pause(until=NOW, by="x" * 9000, reason="y" * 9000))) < 400
+
+
 @given(st.text(max_size=40))
 def test_any_text_is_answered(text):
     assert isinstance(parse_until(text, NOW), datetime | Unreadable | None)

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from services.reconciler.core import conditions
@@ -8,6 +10,7 @@ from services.reconciler.core.standing import (
     drifted,
     event_metadata,
     fight_message,
+    fights_of,
 )
 from tests.unit.reconciler.recorded import recorded
 
@@ -81,9 +84,33 @@ def test_a_failed_ready_keeps_its_message():
 
 
 def test_a_fight_names_both_sides_the_fields_and_the_remedy():
-    text = fight_message(recorded("scale").explain(), "setpoint", "hpa", "10m0s")
-    for part in ("setpoint", "hpa", "spec.replicas", "10m0s", "spec.ignore"):
+    text = fight_message(recorded("scale").explain(), "setpoint", "10m0s")
+    for part in ("setpoint", "kubectl", "spec.replicas", "10m0s", "spec.ignore"):
         assert part in text
+
+
+def test_a_fight_over_a_deleted_object_says_so():
+    text = fight_message(recorded("deleted").explain(), "setpoint", "10m0s")
+    for part in ("was deleted again and again", "setpoint", "10m0s", "drop it from Git"):
+        assert part in text
+
+
+@pytest.mark.parametrize("edit", ["scale", "label-removed"])
+def test_a_fight_is_found_again_in_the_status(edit):
+    one = standing(edit, action=DriftAction.BACKOFF)
+    status = drifted(READY, AT, [one, standing("set-image")])
+    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    [(key, fight)] = fights_of(status, now=now).items()
+    assert key == one.report.key
+    assert (fight.on, fight.manager) == (True, one.report.manager)
+    assert (fight.last_write, fight.reverts[-1].at) == (now, now)
+
+
+@pytest.mark.parametrize(
+    "row", [{}, {"action": "backoff"}, {"action": "backoff", "id": "x", "since": "y"}]
+)
+def test_a_row_of_the_status_that_cannot_be_read_is_no_fight(row):
+    assert fights_of({"drift": [row]}, now=datetime(2026, 1, 1, tzinfo=UTC)) == {}
 
 
 def test_an_event_has_the_facts_of_the_drift():
