@@ -7,6 +7,7 @@ steps act on it, one at a time.
 
 import asyncio
 
+from services.reconciler.core.claims import Claims
 from services.reconciler.core.drift import (
     GONE,
     Drifted,
@@ -56,6 +57,9 @@ class Lane(Declaration):
         self.working = False
         self.waiting = False  # for a dependency that is about to be ready
         self.removed = False
+        self.claims: Claims | None = None  # what it declared when it was rendered last
+        self.expected = False  # to work, as soon as it is known how urgent its new revision is
+        self.undecided: float | None = None  # since when it waits for the claims of others
         self._in_flight: dict[ObjectKey, Json | Gone | None] = {}
         # What watches showed before the receipts were there; None from then on.
         self._unjudged: dict[ObjectKey, Observed | Gone] | None = {}
@@ -82,6 +86,13 @@ class Lane(Declaration):
         Say whether nothing but a pass may be done: suspended, being deleted, or before the first.
         """
         return self.suspended or self.deleting or not self.settled
+
+    @property
+    def about_to_claim(self) -> bool:
+        """
+        Say whether a pass will tell soon what is declared now.
+        """
+        return (self.about_to_work or self.expected) and not self.suspended
 
     def request(self, urgency: Urgency) -> None:
         """

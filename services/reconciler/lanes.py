@@ -2,9 +2,10 @@
 All lanes, the sources they know, and which lane has which object: pure memory, no I/O.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from services.reconciler.core.claims import Claims, Neighbour, after
 from services.reconciler.core.rendering import Index, reusable
 from services.reconciler.core.sources import Source, merge_announcement, merge_object
 from services.reconciler.lane import Lane
@@ -25,6 +26,7 @@ class Lanes:
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._sources: dict[SourceName, Source] = {}
         self._objects: dict[GroupKind, dict[ObjectKey, Lane]] = {}
+        self._asking: set[Lane] = set()
         self.on_kinds: Callable[[frozenset[GroupKind]], None] = lambda _: None
         self.is_trusted: Callable[[GroupKind], bool] = lambda _: True
 
@@ -55,10 +57,12 @@ class Lanes:
         lane.wake.set()
         if self._lanes.get(lane.key) is lane:
             del self._lanes[lane.key]
+        self._asking.discard(lane)
         for objects in self._objects.values():
             for key in [key for key, owner in objects.items() if owner is lane]:
-                del objects[key]
+                self._let_go(objects, key, lane)
         self._changed()
+        self._tell_asking(lane)
 
     def recorded(self, lane: Lane) -> None:
         """
@@ -67,7 +71,7 @@ class Lanes:
         wanted = set(lane.inventory)
         for objects in self._objects.values():
             for key in [k for k, owner in objects.items() if owner is lane and k not in wanted]:
-                del objects[key]
+                self._let_go(objects, key, lane)
         for key in wanted:
             self._objects.setdefault((key.group, key.kind), {}).setdefault(key, lane)
         self._changed()
@@ -77,6 +81,54 @@ class Lanes:
         Return the recorded objects of a kind and whose they are.
         """
         return self._objects.get(kind, {})
+
+    def claim(self, lane: Lane, claims: Claims) -> None:
+        """
+        Take what a lane declares now; who waits for that word goes on.
+        """
+        before, lane.claims = lane.claims, after(lane.claims, claims)
+        if before != lane.claims:
+            self._tell_asking(lane)
+
+    def asks(self, lane: Lane, *, whose: bool) -> None:
+        """
+        Note whether the claims of others matter to a lane, so that it hears when they change.
+        """
+        if whose:
+            self._asking.add(lane)
+        else:
+            self._asking.discard(lane)
+
+    def took(self, lane: Lane, keys: Iterable[ObjectKey]) -> None:
+        """
+        Follow objects that a lane has applied: whoever had them before lets them go.
+        """
+        for key in keys:
+            objects = self._objects.setdefault((key.group, key.kind), {})
+            before = objects.get(key)
+            objects[key] = lane
+            if before is not None and before is not lane:
+                before.request(Urgency.ROUTINE)
+
+    def neighbour(self, lane: Lane) -> Neighbour:
+        """
+        Return what others may know of a lane's claims.
+        """
+        source = self._sources.get(_source_name(lane))
+        return Neighbour(
+            claims=lane.claims,
+            digest=source.digest if source else "",
+            generation=lane.generation,
+            busy=lane.about_to_claim,
+            deleting=lane.deleting,
+        )
+
+    def beside(self, lane: Lane) -> list[tuple[Lane, bool]]:
+        """
+        Return all other lanes, and whether they have the same source.
+        """
+        name = _source_name(lane)
+        return [(one, _source_name(one) == name) for one in self if one is not lane]
 
     def other_owner(self, lane: Lane, key: ObjectKey) -> Lane | None:
         """
@@ -145,12 +197,7 @@ class Lanes:
         return [
             lane
             for lane in self
-            if (
-                (reference := lane.spec.get("sourceRef") or {}).get("kind"),
-                reference.get("namespace") or lane.namespace,
-                reference.get("name"),
-            )
-            == (source.kind, source.namespace, source.name)
+            if _source_name(lane) == (source.kind, source.namespace, source.name)
         ]
 
     def dependents(self, lane: Lane) -> list[Lane]:
@@ -167,11 +214,32 @@ class Lanes:
             )
         ]
 
+    def _let_go(self, objects: dict[ObjectKey, Lane], key: ObjectKey, lane: Lane) -> None:
+        del objects[key]
+        for other in self._lanes.values():
+            if other is not lane and key in other.inventory:
+                objects[key] = other
+                other.marks.mark(key, certain=False)  # its watch events went to the lane before
+                return
+
+    def _tell_asking(self, lane: Lane) -> None:
+        for other in self._asking - {lane}:
+            other.request(Urgency.CHANGED)
+
     def _changed(self) -> None:
         self.on_kinds(frozenset(kind for kind, objects in self._objects.items() if objects))
 
     def __repr__(self) -> str:
         return f"Lanes({len(self._lanes)} lanes, {len(self._sources)} sources)"
+
+
+def _source_name(lane: Lane) -> SourceName:
+    reference = lane.spec.get("sourceRef") or {}
+    return (
+        str(reference.get("kind")),
+        reference.get("namespace") or lane.namespace,
+        str(reference.get("name")),
+    )
 
 
 def urgency_of(lane: Lane, index: Index | None) -> Urgency:

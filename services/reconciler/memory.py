@@ -67,6 +67,7 @@ class Memory:
     fights: dict[ObjectKey, Fight] = field(default_factory=dict)
     standing: dict[ObjectKey, Held] = field(default_factory=dict)
     refused: dict[ObjectKey, str] = field(default_factory=dict)
+    foreign: set[ObjectKey] = field(default_factory=set)  # of others: neither applied nor healed
     # How often in a row a webhook did not answer for the object; 0 if it was not sent for that.
     unanswered: dict[ObjectKey, int] = field(default_factory=dict)
     render: LastRender | None = None

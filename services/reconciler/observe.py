@@ -6,11 +6,13 @@ silent for too long is not trusted, and the passes verify instead.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 
 import structlog
 
 from services.reconciler.core.health import needs_whole_object
+from services.reconciler.core.ownership import owner_labels
 from services.reconciler.lane import Lane
 from services.reconciler.ports import (
     Alive,
@@ -30,9 +32,11 @@ from shared.runtime import Clock
 log = structlog.get_logger()
 
 TRUST = 90.0  # seconds without event or bookmark after which a watch may have missed something
+_FIRST = 2.0  # seconds to wait for the first word about a kind; then its objects are read
 _RETRY = 5.0  # seconds until a watch that cannot begin is tried again
 
 GroupKind = tuple[str, str]
+Labels = Mapping[str, str]
 
 
 class Observer:
@@ -57,6 +61,9 @@ class Observer:
         self._first: dict[GroupKind, asyncio.Event] = {}
         self._singles: dict[ObjectKey, asyncio.Task[None]] = {}
         self._single_lanes: dict[ObjectKey, set[Lane]] = {}
+        self._absent: set[GroupKind] = set()  # kinds that nobody serves
+        self._strangers: dict[GroupKind, dict[ObjectKey, Labels]] = {}
+        self.released = False  # there are HelmReleases: our watches do not show what they own
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -88,6 +95,9 @@ class Observer:
         for kind in kinds & self._kinds.keys():
             self._kinds.pop(kind).cancel()
             self._alive.pop(kind, None)
+            self._absent.discard(kind)
+            self._strangers.pop(kind, None)
+            self._first.pop(kind, None)
 
     def follow(self, lane: Lane, keys: frozenset[ObjectKey]) -> None:
         """
@@ -119,6 +129,30 @@ class Observer:
         """
         return frozenset(self._kinds)
 
+    async def owners(self, keys: Collection[ObjectKey]) -> dict[ObjectKey, Labels]:
+        """
+        Return the owner's labels of those of ``keys`` that are there and carry any.
+
+        That costs no request where the watch of their kind can be trusted.
+        """
+        kinds = {(key.group, key.kind) for key in keys}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST):
+                await self.first(kinds)
+        found: dict[ObjectKey, Labels] = {}
+        for key in keys:
+            kind = (key.group, key.kind)
+            if kind in self._absent:
+                continue
+            if self.trusted(kind) and not self.released:
+                labels = self._strangers.get(kind, {}).get(key)
+            else:
+                live = await self._cluster.get(key)
+                labels = live["metadata"].get("labels") if live else None
+            if labels:
+                found[key] = labels
+        return found
+
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         if self._group is None:
             work.close()
@@ -129,7 +163,11 @@ class Observer:
         while True:
             try:
                 kind = await self._cluster.kind(*group_kind)
-                if kind is not None:
+                if kind is None:
+                    self._absent.add(group_kind)
+                    self._first.setdefault(group_kind, asyncio.Event()).set()
+                else:
+                    self._absent.discard(group_kind)
                     async for notice in self._open(kind):
                         self._on_kind(group_kind, notice)
             except SetpointError as exc:
@@ -150,6 +188,7 @@ class Observer:
                 self._on_snapshot(group_kind, objects)
             case Seen(object=obj, gone=gone):
                 key = _key(group_kind, obj)
+                self._meet(group_kind, key, None if gone else obj)
                 lane = self._lanes_of(group_kind).get(key)
                 if lane is not None:
                     lane.notice(key, None if gone else obj)
@@ -160,9 +199,24 @@ class Observer:
         # Compared with the inventories, not with what was seen before: what is recorded and not
         # listed is gone, or has lost our label.
         seen = {_key(group_kind, obj): obj for obj in objects}
+        self._strangers[group_kind] = {}
+        for key, obj in seen.items():
+            self._meet(group_kind, key, obj)
         for key, lane in list(self._lanes_of(group_kind).items()):
             lane.notice(key, seen.get(key), listed=True)
         self._first.setdefault(group_kind, asyncio.Event()).set()
+
+    def _meet(self, group_kind: GroupKind, key: ObjectKey, obj: Json | None) -> None:
+        """
+        Keep the owner's labels of an object that is not the one's who has recorded it.
+        """
+        strangers = self._strangers.setdefault(group_kind, {})
+        lane = self._lanes_of(group_kind).get(key)
+        labels = owner_labels(obj["metadata"].get("labels")) if obj else {}
+        if not labels or (lane is not None and lane.owner.owns(labels)):
+            strangers.pop(key, None)
+        else:
+            strangers[key] = labels
 
     async def _follow_single(self, key: ObjectKey) -> None:
         while True:

@@ -6,6 +6,7 @@ first apply and trimmed after the last deletion, events go out before the status
 they tell, and an apply of equal content changes nothing.
 """
 
+import contextlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -15,14 +16,14 @@ from services.reconciler.core import conditions, messages, obstacles
 from services.reconciler.core.dependencies import SourceState
 from services.reconciler.core.drift import Mode, mode_of
 from services.reconciler.core.inventory import Inventory
-from services.reconciler.core.manifest import Desired, Refusal
+from services.reconciler.core.manifest import Refusal
 from services.reconciler.core.obstacles import Obstacle
-from services.reconciler.core.ownership import ForeignOwner, conflict_message
-from services.reconciler.core.plan import Action, Facts, Known, Plan, make_plan, with_refused
+from services.reconciler.core.plan import Action, Plan, make_plan, with_refused
 from services.reconciler.core.schedule import After
 from services.reconciler.core.sources import Source
 from services.reconciler.declaration import Json
 from services.reconciler.finalize import FINALIZER, Finalize
+from services.reconciler.gather import ALLOW_EMPTY, Gather
 from services.reconciler.halt import Halt
 from services.reconciler.lane import Lane
 from services.reconciler.lanes import Lanes
@@ -36,8 +37,8 @@ from shared.errors import SetpointError, StalledError
 from shared.model import ObjectKey
 from shared.runtime import Clock, point
 
-ALLOW_EMPTY = "setpoint.dev/allow-empty"
 SOON = 5.0  # seconds that a dependency which works just now may take before people hear of it
+UNDECIDED = 1.0  # seconds until it is looked again whose an object is, if nobody says so before
 LONG_PASS = 200  # applies; more take over a second, and people should see that work is under way
 
 
@@ -48,6 +49,7 @@ class Steps:
     """
 
     render: Render
+    gather: Gather
     revert: Revert
     apply: Apply
     prune: Prune
@@ -102,11 +104,24 @@ class Reconcile:
     async def _begun(self, lane: Lane, declared: Kustomization, began: float) -> Ended:
         obstacle = self._obstacle(declared)
         lane.waiting = obstacle is not None and self._comes_soon(obstacle)
+        if obstacle is not None and obstacle.dependency is not None:
+            await self._claim(lane, declared)
         if lane.waiting:
             return Ended(after=After.DEPENDENCY, delay=SOON)
         if obstacle is not None:
             return await self._steps.halt.stopped(lane, obstacle)
         return await self._pass(lane, declared, began)
+
+    async def _claim(self, lane: Lane, declared: Kustomization) -> None:
+        """
+        Tell what is declared before its turn comes, so that nobody deletes what moves here.
+        """
+        source = self._lanes.source_of(declared)
+        if source is None or not source.digest:
+            return
+        with contextlib.suppress(SetpointError):  # it is said when the turn comes
+            rendering = await self._steps.render.run(lane, declared, source)
+            self._steps.gather.claim(lane, rendering, source)
 
     async def _pass(self, lane: Lane, declared: Kustomization, began: float) -> Ended:
         source = self._lanes.source_of(declared)
@@ -114,11 +129,16 @@ class Reconcile:
             return Ended(after=After.SUCCESS)  # a newer word about the source is on its way
         lane.source = source
         rendering = await self._steps.render.run(lane, declared, source)
-        plan = make_plan(self._facts(lane, declared, rendering))
+        self._steps.gather.claim(lane, rendering, source)
+        whose = self._steps.gather.whose(lane)
+        if whose.undecided:
+            return Ended(after=After.DEPENDENCY, delay=UNDECIDED)
+        plan = make_plan(self._steps.gather.facts(lane, declared, rendering, whose))
         if plan.empties:
             return await self._steps.halt.broken(lane, _empty(declared))
         await self._record(lane, plan, source)
         anew = rendering is not None and _remember(lane, rendering)
+        lane.memory.foreign = set(whose.kept)
         applied = await self._act(lane, declared, plan, anew=anew)
         if applied is None:
             return Ended(after=After.FAILURE, delay=0.0)
@@ -149,6 +169,10 @@ class Reconcile:
             for step in plan.applies
             if step.desired is not None and step.key not in healed
         ]
+        strangers = await self._steps.gather.strangers(lane, wanted)
+        lane.memory.refused |= strangers
+        lane.memory.foreign |= strangers.keys()
+        wanted = [one for one in wanted if one.key not in strangers]
         generation = lane.generation
         done = await self._steps.apply.run(
             lane,
@@ -158,6 +182,7 @@ class Reconcile:
         )
         if done.cut:
             return None
+        self._lanes.took(lane, done.actions.keys() & lane.memory.receipts.keys())
         lane.memory.refused |= {key: one.message for key, one in done.refused.items()}
         refused = [Refusal(key=key, message=why) for key, why in lane.memory.refused.items()]
         plan = with_refused(plan, refused)
@@ -184,38 +209,6 @@ class Reconcile:
             prune_failed=failures,
             total=len(lane.memory.desired.keys() | {one.key for one in plan.refused}),
             anew=anew or changed,
-        )
-
-    def _facts(self, lane: Lane, declared: Kustomization, rendering: Rendering | None) -> Facts:
-        desired = rendering.desired if rendering else tuple(lane.memory.desired.values())
-        refused = list(rendering.refused) if rendering else []
-        ours: list[Desired] = []
-        for one in desired:
-            other = self._lanes.other_owner(lane, one.key)
-            if other is None:
-                ours.append(one)
-                continue
-            owner = ForeignOwner(kind="Kustomization", namespace=other.namespace, name=other.name)
-            refused.append(Refusal(key=one.key, message=conflict_message(owner, lane.owner)))
-        annotations = lane.declared["metadata"].get("annotations") or {}
-        return Facts(
-            desired=tuple(ours),
-            inventory=Inventory.parse(lane.status.get("inventory")),
-            known={one.key: self._known(lane, one.key) for one in ours},
-            refused=tuple(refused),
-            prune=declared.spec.prune,
-            allow_empty=str(annotations.get(ALLOW_EMPTY, "")).lower() == "enabled",
-        )
-
-    def _known(self, lane: Lane, key: ObjectKey) -> Known:
-        receipt = lane.memory.receipts.get(key)
-        return Known(
-            receipt=receipt,
-            drifted=key in lane.marks.drifted
-            or key in lane.memory.refused
-            or (receipt is not None and not self._lanes.trusted(key)),
-            exists=True if key in lane.memory.versions else None,
-            options=lane.memory.options.get(key),
         )
 
     async def _record(self, lane: Lane, plan: Plan, source: Source) -> None:

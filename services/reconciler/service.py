@@ -7,6 +7,7 @@ for a moment in one of a bounded number of slots, and sleeps again.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
@@ -15,11 +16,11 @@ import structlog
 from services.reconciler.core.inventory import Inventory, InventoryCorruptError
 from services.reconciler.core.sources import Source, from_announcement, from_object
 from services.reconciler.declaration import REQUESTED_AT, Json
+from services.reconciler.gather import ALLOW_EMPTY
 from services.reconciler.lane import Lane
 from services.reconciler.lanes import Lanes, urgency_of
 from services.reconciler.observe import Observer
 from services.reconciler.ports import Artifacts, Notice, Seen, Snapshot, Watches
-from services.reconciler.reconcile import ALLOW_EMPTY
 from services.reconciler.report import Report
 from services.reconciler.slots import Urgency
 from services.reconciler.work import Work
@@ -27,6 +28,8 @@ from shared.messages import Command, RevisionAnnounced
 from shared.model import Conditions, Digest
 
 log = structlog.get_logger()
+
+HELM_RELEASES = "helmreleases.helm.toolkit.fluxcd.io"
 
 
 class Service:
@@ -123,6 +126,8 @@ class Service:
         users = self._lanes.of_source(source)
         if not users or not source.digest:
             return
+        for lane in users:
+            lane.expected = True
         index = None
         if any(lane.memory.render for lane in users):
             digest = Digest.parse(source.digest)
@@ -130,6 +135,9 @@ class Service:
         # Who has to render comes first, before the slots are full of those that only take note.
         urgencies = [(urgency_of(lane, index), lane) for lane in users]
         for urgency, lane in sorted(urgencies, key=itemgetter(0)):
+            lane.expected = False
+            if urgency is Urgency.ROUTINE and lane.claims is not None:
+                lane.claims = replace(lane.claims, digest=source.digest)  # renders the same
             lane.request(urgency)
         self._artifacts.keep(
             frozenset(Digest.parse(lane.source.digest) for lane in self._lanes if lane.source)
@@ -193,6 +201,10 @@ class Service:
 
     async def _follow_definitions(self) -> None:
         async for notice in self._watches.definitions():
+            found = notice.objects if isinstance(notice, Snapshot) else ()
+            found = (notice.object,) if isinstance(notice, Seen) else found
+            if any(one["metadata"]["name"] == HELM_RELEASES for one in found):
+                self._observer.released = True
             if isinstance(notice, Seen):
                 for lane in self._lanes:
                     if lane.memory.refused:

@@ -22,6 +22,7 @@ from services.reconciler.conclude import Conclude
 from services.reconciler.core.events import CONTROLLER
 from services.reconciler.core.masking import SecretValues
 from services.reconciler.finalize import Finalize
+from services.reconciler.gather import Gather
 from services.reconciler.halt import Halt
 from services.reconciler.lanes import Lanes
 from services.reconciler.observe import Observer
@@ -166,6 +167,7 @@ def _build(runtime: Runtime, settings: Settings, world: _World) -> Service:
     prune = Prune(cluster, parallel=_PARALLEL)
     revert = Revert(cluster, reporter, apply.one, mask=hidden.mask, clock=clock)
     conclude = Conclude(report, clock=clock)
+    observer = Observer(watches, cluster, lanes_of=lanes.objects, clock=clock)
     steps = Steps(
         render=Render(
             artifacts,
@@ -175,6 +177,7 @@ def _build(runtime: Runtime, settings: Settings, world: _World) -> Service:
             secrets=hidden,
             secret_key=secret_key,
         ),
+        gather=Gather(cluster, lanes, observer.owners, clock=clock),
         revert=revert,
         apply=apply,
         prune=prune,
@@ -183,7 +186,6 @@ def _build(runtime: Runtime, settings: Settings, world: _World) -> Service:
         report=report,
         finalize=Finalize(cluster, declarations, prune.all, report, clock=clock),
     )
-    observer = Observer(watches, cluster, lanes_of=lanes.objects, clock=clock)
     tools = Tools(
         observer=observer,
         receipts=receipts,

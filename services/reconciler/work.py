@@ -191,8 +191,9 @@ class Work:
         self._tools.observer.follow(lane, frozenset(k for k in keys if k not in lane.inventory))
 
     async def _heal(self, lane: Lane) -> None:
-        keys = [key for key in lane.marks.drifted if key in lane.memory.desired]
-        for key in [key for key in lane.marks.drifted if key not in lane.memory.desired]:
+        ours = lane.memory.desired.keys() - lane.memory.foreign
+        keys = [key for key in lane.marks.drifted if key in ours]
+        for key in [key for key in lane.marks.drifted if key not in ours]:
             lane.marks.take(key)
         if not keys or mode_of(lane.spec) is Mode.DISABLED:
             lane.marks.drifted.clear()

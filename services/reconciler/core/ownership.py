@@ -13,6 +13,7 @@ from services.reconciler.core.owner import Owner
 from shared.model import ObjectKey
 
 _HELM_PREFIX = "helm.toolkit.fluxcd.io/"
+_PARTS = ("name", "namespace")
 _KUSTOMIZE_GROUP = "kustomize.toolkit.fluxcd.io"
 _HELM_GROUP = "helm.toolkit.fluxcd.io"
 
@@ -96,6 +97,14 @@ def foreign_owner(labels: Mapping[str, Any] | None, own: Owner) -> ForeignOwner 
             continue
         return ForeignOwner(kind=kind, namespace=str(namespace), name=str(name))
     return None
+
+
+def owner_labels(labels: Mapping[str, Any] | None) -> dict[str, str]:
+    """
+    Return those of an object's labels that name an owner.
+    """
+    names = (f"{prefix}{part}" for prefix in (PREFIX, _HELM_PREFIX) for part in _PARTS)
+    return {name: str(labels[name]) for name in names if name in labels} if labels else {}
 
 
 def conflict_message(other: ForeignOwner, own: Owner) -> str:

@@ -91,12 +91,15 @@ class Known:
 class Facts:
     """
     Everything that a plan is made from.
+
+    ``handed`` are objects that another Kustomization declares now and has not applied yet.
     """
 
     desired: tuple[Desired, ...]
     inventory: Inventory
     known: Mapping[ObjectKey, Known] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
+    handed: AbstractSet[ObjectKey] = frozenset()
     prune: bool = True
     allow_empty: bool = False
     unreadable: bool = False
@@ -165,7 +168,7 @@ def make_plan(facts: Facts) -> Plan:
     """
     new = Inventory.of(facts.desired)
     # A refused object is still declared: it may exist, and must not be taken for removed.
-    declared = new.keys | {one.key for one in facts.refused if one.key is not None}
+    declared = new.keys | {one.key for one in facts.refused if one.key is not None} | facts.handed
     stale = [key for key in facts.inventory if key not in declared]
     return Plan(
         stages=tuple(tuple(_step(one, facts) for one in stage) for stage in stages(facts.desired)),

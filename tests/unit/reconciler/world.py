@@ -8,9 +8,11 @@ from services.reconciler.apply import Apply
 from services.reconciler.conclude import Conclude
 from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.masking import SecretValues
+from services.reconciler.core.ownership import owner_labels
 from services.reconciler.core.receipt import decode
 from services.reconciler.core.sources import Source
 from services.reconciler.finalize import Finalize
+from services.reconciler.gather import Gather
 from services.reconciler.halt import Halt
 from services.reconciler.lane import Lane
 from services.reconciler.lanes import Lanes
@@ -170,6 +172,7 @@ class Process:
                 guard(world.artifacts), self.renderer, self.declarations, self.cluster,
                 secrets=secrets, secret_key=KEY,
             ),
+            gather=Gather(self.cluster, self.lanes, self.owners, clock=clock),
             revert=self.revert,
             apply=self.apply,
             prune=self.prune,
@@ -184,6 +187,16 @@ class Process:
             steps, self.declarations, self.lanes, no_cross_namespace_refs=False, clock=clock
         )
         self.hear()
+
+    async def owners(self, keys):
+        """
+        Tell the owner's labels of what is there, as the watches do.
+        """
+        live = {key: self.world.api.find(key) for key in keys}
+        labels = {
+            key: owner_labels(obj["metadata"].get("labels")) for key, obj in live.items() if obj
+        }
+        return {key: found for key, found in labels.items() if found}
 
     def hear(self):
         """

@@ -1,0 +1,65 @@
+"""What lanes know of each other's objects."""
+
+import pytest
+
+from services.reconciler.core.claims import Claims
+from services.reconciler.core.inventory import Inventory
+from services.reconciler.lane import Lane
+from services.reconciler.lanes import Lanes
+from tests.fakes.clock import FakeClock
+from tests.unit.reconciler.made import key
+
+WEB = key("ConfigMap", "web", "shop")
+KIND = ("", "ConfigMap")
+
+
+@pytest.fixture
+def pair():
+    """Two lanes that have recorded the same object, which the first has."""
+    lanes, found = Lanes(), []
+    for name in ("first", "second"):
+        meta = {"name": name, "namespace": "ns", "uid": name, "resourceVersion": "1"}
+        lane = Lane({"metadata": meta}, clock=FakeClock())
+        lane.inventory = Inventory({WEB: "v1"})
+        lane.due = None
+        lanes.add(lane)
+        found.append(lane)
+    assert lanes.objects(KIND)[WEB] is found[0]
+    return (lanes, *found)
+
+
+def test_an_object_is_followed_by_who_applied_it_and_the_other_looks_after_its_own(pair):
+    lanes, first, second = pair
+    lanes.took(second, [WEB])
+    assert lanes.objects(KIND)[WEB] is second
+    assert first.due == 0.0
+    assert second.due is None
+
+
+@pytest.mark.parametrize("end", ["trimmed", "removed"])
+def test_an_object_that_one_lets_go_is_followed_and_looked_at_by_the_other(pair, end):
+    lanes, first, second = pair
+    if end == "trimmed":
+        first.inventory = Inventory.empty()
+        lanes.recorded(first)
+    else:
+        lanes.remove(first)
+    assert lanes.objects(KIND)[WEB] is second
+    assert second.marks.drifted == {WEB: False}
+
+
+def claims(*keys):
+    return Claims(digest="sha256:x", generation=1, keys=frozenset(keys))
+
+
+def test_who_asks_whose_an_object_is_hears_of_new_claims_once(pair):
+    lanes, first, second = pair
+    lanes.asks(second, whose=True)
+    lanes.claim(first, claims(WEB))
+    assert second.due == 0.0
+    second.due = None
+    lanes.claim(first, claims(WEB))
+    assert second.due is None
+    lanes.asks(second, whose=False)
+    lanes.claim(first, claims())
+    assert second.due is None
