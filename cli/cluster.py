@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import structlog
 import typer
 
-from cli import place
+from cli import place, words
 from shared.api import KindInfo
 from shared.errors import SetpointError, TransientError
 from shared.kube import Kube, Resource
@@ -23,7 +23,16 @@ USAGE, FAILED, INTERRUPTED = 2, 1, 130
 Json = dict[str, Any]
 T = TypeVar("T")
 
-Namespace = Annotated[str, typer.Option("-n", "--namespace", help="Namespace of the objects.")]
+Namespace = Annotated[
+    str,
+    typer.Option(
+        "-n",
+        "--namespace",
+        help="Namespace of the objects.",
+        metavar="NAME",
+        callback=words.object_name,
+    ),
+]
 Everywhere = Annotated[bool, typer.Option("-A", "--all-namespaces", help="In all namespaces.")]
 Timeout = Annotated[str, typer.Option("--timeout", help="How long to wait, such as 30s or 5m.")]
 

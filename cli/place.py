@@ -4,6 +4,7 @@ Where the cluster and NATS are: a flag, the environment, `.setpoint/env` here or
 
 import inspect
 import os
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 HOME = "SETPOINT_HOME"
+_CLUSTER = "SETPOINT_CLUSTER"
 _ENV = Path(".setpoint") / "env"
 
 
@@ -94,6 +96,20 @@ def nats_url(environment: Mapping[str, str] = os.environ) -> str:
     """
     given = environment.get("NATS_URL") or environment.get("SETPOINT_NATS_URL")
     return _FLAGS.get().nats or given or noted_values(environment).get("NATS_URL", "")
+
+
+def cluster(environment: Mapping[str, str] = os.environ) -> str:
+    """
+    Return the name under which the bus holds the cluster's messages, empty for every cluster.
+
+    Raises:
+        typer.BadParameter: No cluster can be called so.
+
+    """
+    name = environment.get(_CLUSTER) or noted_values(environment).get(_CLUSTER, "")
+    if name and not re.fullmatch("[a-z0-9-]+", name):
+        raise typer.BadParameter(f"{_CLUSTER}={name}: expected small letters, digits and dashes")
+    return name
 
 
 def noted_values(environment: Mapping[str, str], here: Path | None = None) -> dict[str, str]:

@@ -14,7 +14,10 @@ import typer
 OUTPUTS = ("table", "wide", "json", "yaml", "name")
 Output = Annotated[str, typer.Option("-o", "--output", help=f"One of {', '.join(OUTPUTS)}.")]
 
-_HEX = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{32,120}\b")  # commits and digests, as flux shows them
+_HEX = re.compile(
+    r"(?<!/)\b([0-9a-f]{8})[0-9a-f]{32,120}\b"
+)  # commits and digests, as flux shows them;
+# never a part of an address, which people copy
 _TONES = {"True": "green", "False": "red", "Unknown": "yellow", "error": "red"}
 
 

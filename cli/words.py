@@ -2,6 +2,7 @@
 What people type: kinds with their plurals and short names, objects, and lengths of time.
 """
 
+import re
 from collections.abc import Sequence
 
 import typer
@@ -9,6 +10,8 @@ import typer
 from shared.api import KINDS, KindInfo, parse_duration
 
 _DAY = 24 * 3600.0  # seconds
+_LONGEST = 3650 * _DAY  # seconds; the calendar ends somewhere, too
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 # What people type, beside kinds, plurals and short names.
 _ALIASES = {
@@ -80,7 +83,22 @@ def kinds_and_name(words: Sequence[str]) -> tuple[tuple[KindInfo, ...], str]:
         kinds, rest = (kind_named(parts[0]),), parts[1:]
     if len(rest) > 1 or "" in rest:
         raise typer.BadParameter(f"{' '.join(words)!r}: expected a kind and at most one name")
-    return kinds, rest[0] if rest else ""
+    return kinds, object_name(rest[0]) if rest else ""
+
+
+def object_name(text: str) -> str:
+    """
+    Return the name of an object of ours or of a namespace as it is.
+
+    Raises:
+        typer.BadParameter: Nothing can be called so.
+
+    """
+    if not _NAME.fullmatch(text):
+        raise typer.BadParameter(
+            f"{text!r} is no name: expected small letters, digits, dashes and dots"
+        )
+    return text
 
 
 def one_object(words: Sequence[str]) -> tuple[KindInfo, str]:
@@ -132,6 +150,6 @@ def seconds(text: str, option: str) -> float:
         total = whole + (parse_duration(rest if unit else text) if rest or not unit else 0.0)
     except ValueError:
         total = 0.0
-    if total <= 0:
+    if not 0 < total <= _LONGEST:
         raise typer.BadParameter(f"{option} {text}: expected a time such as 30s, 5m, 1h30m or 7d")
     return total

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli import cluster, letterbox, tables
+from cli import cluster, letterbox, place, tables
 from cli.place import connects
 from cli.tables import Output, Table
 from shared.bus import Bus, NoStream, Received
@@ -18,6 +18,7 @@ from shared.errors import MalformedError, WaitingError
 from shared.messages import DeadLetter, DeliveryOrder, decode, encode, payload_as, subjects
 
 HEAD = ("ID", "FIRST SEEN", "PROVIDER", "ATTEMPTS", "SUBJECT", "REASON")
+_LAST = 2**63 - 1  # the server refuses to look for a larger number
 _TIMEOUT = 5.0  # seconds until a message that is sent again is on the disk
 
 deadletters = typer.Typer(
@@ -208,7 +209,7 @@ async def _all(bus: Bus) -> list[Kept]:
 
 async def _one(bus: Bus, id_: int) -> Kept:
     try:
-        async for kept in _read(bus, after=max(0, id_ - 1)):
+        async for kept in _read(bus, after=max(0, min(id_, _LAST) - 1)):
             if kept.id == id_:
                 return kept
             break
@@ -218,5 +219,7 @@ async def _one(bus: Bus, id_: int) -> Kept:
 
 
 async def _read(bus: Bus, *, after: int = 0) -> AsyncIterator[Kept]:
-    async for received in bus.read(subjects.DEADLETTERS, "deadletters.>", after=after):
+    async for received in bus.read(
+        subjects.DEADLETTERS, f"deadletters.{place.cluster() or '*'}.>", after=after
+    ):
         yield Kept(id=received.stream_sequence, letter=letter_of(received))

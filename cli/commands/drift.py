@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli import cluster, letterbox, words
+from cli import cluster, letterbox, place, words
 from cli.cluster import Everywhere, Json, Namespace
 from cli.commands.events import Wanted, past
 from cli.letterbox import NoBus
@@ -50,7 +50,7 @@ class Subject:
             return cls(namespace=namespace)
         kind, name = words.reference(text) if "/" in text else ("ks", text)
         if kind.lower() in {"ks", "kustomization", "kustomizations"}:
-            return cls(namespace=namespace, kustomization=name)
+            return cls(namespace=namespace, kustomization=words.object_name(name))
         # Objects lie in other namespaces than the Kustomization that declares them.
         return cls(kind=words.full_kind(kind), name=name)
 
@@ -85,6 +85,7 @@ def drift(
     ]
     typer.echo("\n".join(standing) if standing else "nothing is out of step now")
     wanted = Wanted(
+        cluster=place.cluster(),
         kind="Kustomization",
         namespace=subject.namespace,
         name=subject.kustomization,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from cli import cluster, letterbox, tables, words
+from cli import cluster, letterbox, place, tables, words
 from cli.cluster import Everywhere, Json, Namespace
 from cli.letterbox import NoBus
 from cli.tables import Output, Table
@@ -33,6 +33,7 @@ class Wanted:
     Which events a person asked for; empty means any.
     """
 
+    cluster: str = ""
     kind: str = ""
     namespace: str = ""
     name: str = ""
@@ -43,8 +44,8 @@ class Wanted:
         """
         Return the filter of the stream's subjects.
         """
-        kind, namespace = self.kind or "*", self.namespace or "*"
-        return f"events.*.*.{kind}.{namespace}.{self.name or '>'}"
+        cluster, kind, namespace = self.cluster or "*", self.kind or "*", self.namespace or "*"
+        return f"events.{cluster}.*.{kind}.{namespace}.{self.name or '>'}"
 
     def takes(self, event: Event) -> bool:
         """
@@ -74,7 +75,10 @@ def events(
     """
     tables.checked(output, ("table",) if watch else ("table", "wide", "json", "yaml"))
     kind, name = words.reference(about) if about else ("", "")
+    if name:
+        words.object_name(name)
     wanted = Wanted(
+        cluster=place.cluster(),
         kind=words.kind_named(kind).kind if kind else "",
         namespace="" if everywhere else namespace,
         name=name,

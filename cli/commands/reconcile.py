@@ -10,6 +10,7 @@ import typer
 
 from cli import cluster, following, words
 from cli.cluster import Json, Namespace, Timeout
+from cli.telling import telling
 from shared.api import KindInfo
 from shared.errors import TransientError, WaitingError
 from shared.kube import Kube
@@ -72,14 +73,16 @@ async def _ask(kube: Kube, info: KindInfo, namespace: str, name: str, *, wait: b
         raise WaitingError(
             f"{info.kind} {namespace}/{name} is suspended: `setpoint resume` it first"
         )
-    token = datetime.now(UTC).isoformat()
+    start = datetime.now(UTC)
+    token = start.isoformat()
     patch = {"metadata": {"annotations": {REQUESTED_AT: token}}}
     resource = cluster.resource_of(info)
     await kube.merge_patch(resource, namespace, name, patch, manager=cluster.MANAGER)
     typer.echo(f"► asked {info.kind} {namespace}/{name} to look")
     if not wait:
         return True
-    done = await following.until(kube, info, namespace, name, lambda now: answered(now, token))
+    async with telling(info, namespace, name, start):
+        done = await following.until(kube, info, namespace, name, lambda now: answered(now, token))
     return following.say_end(info, done)
 
 

@@ -68,6 +68,32 @@ async def test_events_of_one_object_are_shown(system, bus):
     assert len(found["items"]) == 3
 
 
+async def test_events_of_another_cluster_are_not_shown(system, bus):
+    await say(bus, system.ns, "of the cluster called local")
+    assert "local" in await run(system, "events", "-n", system.ns, SETPOINT_CLUSTER="local")
+    assert "no events" in await run(system, "events", "-n", system.ns, SETPOINT_CLUSTER="east")
+    odd = await run(system, "events", "-n", system.ns, SETPOINT_CLUSTER="*", code=2)
+    assert "SETPOINT_CLUSTER" in odd
+
+
+async def test_a_request_tells_the_events_of_its_pass_and_no_older_ones(system, bus):
+    system.declare()
+    await say(bus, system.ns, "of an older pass")
+    process = system.start("reconcile", "ks", "apps", "-n", system.ns)
+    assert "asked" in await asyncio.to_thread(process.stdout.readline)
+    token = system.found()["metadata"]["annotations"]["reconcile.fluxcd.io/requestedAt"]
+    await say(bus, system.ns, "Deployment/production/shop configured")
+    told = await asyncio.to_thread(process.stdout.readline)
+    assert told == "  Progressing: Deployment/production/shop configured\n"
+    await say(bus, system.ns, "Reconciliation finished")
+    await asyncio.to_thread(
+        system.status, ("Ready", "True", "Applied"), lastHandledReconcileAt=token
+    )
+    rest = await asyncio.to_thread(process.stdout.read)
+    assert rest.index("Reconciliation finished") < rest.index("Applied")
+    assert process.wait(20) == 0
+
+
 async def test_new_events_are_followed(system, bus):
     await say(bus, system.ns, "the first")
     process = system.start("events", "-n", system.ns, "-w")
@@ -113,6 +139,7 @@ async def test_dead_letters_are_listed_shown_sent_again_and_dropped(system, bus)
     (again,) = await bus.last(COMMANDS.name, "commands.>")
     assert again.envelope == command
     assert "no dead letter 1" in await run(system, "deadletters", "show", "1", code=1)
+    assert "no dead letter 1000" in await run(system, "deadletters", "show", str(10**22), code=1)
     await run(system, "deadletters", "drop", "--all")
     assert "no dead letters" in await run(system, "deadletters", "list")
 

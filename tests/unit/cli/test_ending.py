@@ -5,6 +5,7 @@ import threading
 import pytest
 import typer
 
+from cli.__main__ import main
 from cli.cluster import INTERRUPTED, plainly
 
 
@@ -30,3 +31,13 @@ def test_ctrl_c_that_does_not_interrupt_a_sleeping_loop_ends_a_command_all_the_s
     thread.join()
     assert ended.value.exit_code == INTERRUPTED
     assert not woken
+
+
+def test_ctrl_c_before_a_command_runs_ends_quietly(monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.app.app", interrupted)
+    with pytest.raises(SystemExit) as ending:
+        main()
+    assert ending.value.code == 130

@@ -76,6 +76,7 @@ def test_an_event_is_one_line_of_cells():
 def test_the_stream_is_asked_for_no_more_than_was_wanted():
     since = NOW - timedelta(hours=1)
     assert Wanted(since=since).subject == "events.*.*.*.*.>"
+    assert Wanted(cluster="east", since=since).subject == "events.east.*.*.*.>"
     wanted = Wanted(kind="Kustomization", namespace="flux-system", name="a.b", since=since)
     assert wanted.subject == "events.*.*.Kustomization.flux-system.a.b"
     assert not wanted.takes(happened())

@@ -17,6 +17,7 @@ def test_columns_are_as_wide_as_their_widest_cell_and_end_without_blanks():
 def test_commits_and_digests_are_shortened_and_other_words_are_not():
     assert tables.short("main@sha1:" + "5007eeaf" * 5) == "main@sha1:5007eeaf"
     assert tables.short("sha256:" + "ab" * 32) == "sha256:abababab"
+    assert tables.short("/hook/" + "ab" * 32) == "/hook/" + "ab" * 32
     assert tables.short("deadbeef cafe") == "deadbeef cafe"
 
 

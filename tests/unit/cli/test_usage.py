@@ -1,7 +1,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from cli.__main__ import app
+from cli.app import app
 
 COMMANDS = [
     "install",
@@ -48,6 +48,10 @@ def test_the_help_of_each_command_has_an_example_and_the_connection(command):
         ("events --for apps", "KIND/NAME"),
         ("events --for Pod/x", "no kind is called"),
         ("drift --since yesterday", "--since"),
+        ("drift --since 99999999999d", "--since"),
+        ("drift ks/a=b", "is no name"),
+        ("events --for ks/*", "is no name"),
+        ("get ks -n a/b", "is no name"),
         ("deadletters drop", "--all"),
         ("deadletters replay 1 --all", "--all"),
     ],

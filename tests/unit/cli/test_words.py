@@ -29,8 +29,18 @@ def test_all_kinds_are_meant_where_none_is_named(typed):
     assert len(words.kinds_and_name(typed)[0]) == 5
 
 
-@pytest.mark.parametrize("typed", [["ks", "a", "b"], ["ks/"], ["sources", "helm", "x"]])
-def test_words_that_are_too_many_are_refused(typed):
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["ks", "a", "b"],
+        ["ks/"],
+        ["ks", "a,b=c"],
+        ["ks", "../x"],
+        ["ks", "Ü"],
+        ["sources", "helm", "x"],
+    ],
+)
+def test_words_that_are_too_many_or_no_name_are_refused(typed):
     with pytest.raises(typer.BadParameter):
         words.kinds_and_name(typed)
 
@@ -54,7 +64,7 @@ def test_lengths_of_time_may_have_days(text, expected):
     assert words.seconds(text, "--for") == expected
 
 
-@pytest.mark.parametrize("text", ["", "0s", "d", "-1d", "soon", "1.5d", "5"])
+@pytest.mark.parametrize("text", ["", "0s", "d", "-1d", "soon", "1.5d", "5", "99999999999d"])
 def test_what_is_no_length_of_time_is_refused_by_its_option(text):
     with pytest.raises(typer.BadParameter, match="--for"):
         words.seconds(text, "--for")
