@@ -62,19 +62,21 @@ type options struct {
 
 func parseOptions() options {
 	var o options
-	flag.StringVar(&o.dataDir, "data-dir", "",
+	// A set of our own: the linked libraries put dozens of flags into the common one.
+	flags := flag.NewFlagSet("devcluster", flag.ExitOnError)
+	flags.StringVar(&o.dataDir, "data-dir", "",
 		"directory that keeps the cluster's state; a temporary one, thrown away at the end, if empty")
-	flag.IntVar(&o.port, "port", 0, "port of the API server on 127.0.0.1; 0 takes any free one")
-	flag.StringVar(&o.kubeconfig, "kubeconfig", "",
+	flags.IntVar(&o.port, "port", 0, "port of the API server on 127.0.0.1; 0 takes any free one")
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "",
 		"file for the administrator's kubeconfig, written when the cluster is ready")
-	flag.StringVar(&o.addressFile, "address-file", "",
+	flags.StringVar(&o.addressFile, "address-file", "",
 		"file for the API server's URL, written when the cluster is ready")
-	flag.StringVar(&o.logDir, "log-dir", "", "directory of one log file per part (default: logs in the data directory)")
-	flag.StringVar(&o.auditLog, "audit-log", "", "file for the audit log, metadata level; none if empty")
-	flag.IntVar(&o.parent, "die-with-parent", 0, "process id of the parent: stop as soon as it is gone")
-	flag.Parse()
-	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "devcluster: unexpected argument %q; see --help\n", flag.Arg(0))
+	flags.StringVar(&o.logDir, "log-dir", "", "directory of one log file per part (default: logs in the data directory)")
+	flags.StringVar(&o.auditLog, "audit-log", "", "file for the audit log, metadata level; none if empty")
+	flags.IntVar(&o.parent, "die-with-parent", 0, "process id of the parent: stop as soon as it is gone")
+	_ = flags.Parse(os.Args[1:]) // it ends the process itself
+	if flags.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "devcluster: unexpected argument %q; see --help\n", flags.Arg(0))
 		os.Exit(2)
 	}
 	return o

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -71,6 +72,13 @@ async def end_of(pids):
         finally:
             loop.remove_reader(descriptor)
             os.close(descriptor)
+
+
+def test_the_help_shows_no_flags_of_linked_libraries(built):
+    command = [built, "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    assert text.count("\n  -") == 7, text
+    assert "-audit-log" in text
 
 
 async def test_two_clusters_run_side_by_side_and_do_not_meet(start, record_property):
