@@ -2,6 +2,6 @@
 
 import sys
 
-from services.notifier.wiring import start
+from services.notifier.wiring import main
 
-sys.exit(start())
+sys.exit(main())

@@ -3,7 +3,6 @@ The composition root of the notifier: the only place that builds adapters.
 """
 
 import asyncio
-from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 
 from services.notifier.adapters.cluster import KubeDeclarations
@@ -23,121 +22,66 @@ from services.notifier.receive import Receive
 from services.notifier.report import Report
 from services.notifier.service import Service, Steps
 from services.notifier.settings import Settings
-from shared.bus import Bus, BusSettings
 from shared.bus.streams import DECLARED_BY
-from shared.errors import SetpointError, StalledError, TransientError
-from shared.kube import Kube
-from shared.kube.events import EventRecorder
-from shared.kube.flux import refuse_beside_flux
-from shared.kube.holder import Holder
-from shared.kube.lease import Lease
+from shared.kube import EventRecorder, Lease
 from shared.messages import subjects
-from shared.runtime import Runtime, logs, run
+from shared.program import Program, opened, start
+from shared.program.program import RETRY
+from shared.runtime import Runtime
 from shared.runtime.addresses import AddressPolicy
 from shared.runtime.control_plane import ControlPlane
-from shared.runtime.process import refuse_start, write_addresses
 
-_RETRY = 1.0  # seconds; the API server may come later than we
 _WIPED = frozenset({subjects.EVENTS, subjects.DELIVERIES})
 
 
-def start() -> int:
+def main() -> int:
     """
-    Read the settings, run until told to stop, and return the exit code.
+    Run the service until told to stop, and return the exit code.
     """
-    try:
-        settings = Settings.from_environment()
-    except StalledError as error:
-        return refuse_start(error)
-    return run(lambda runtime: _main(runtime, settings), settings.common, controller=CONTROLLER)
+    return start(Settings.from_environment, _main, controller=CONTROLLER)
 
 
 async def _main(runtime: Runtime, settings: Settings) -> None:
     common = settings.common
     async with AsyncExitStack() as stack:
-        holder = stack.enter_context(Holder.open(common.data_dir))
-        kube = await Kube.connect(common.kubeconfig, name=LEASE)
-        stack.push_async_callback(kube.close)
+        program = await stack.enter_async_context(
+            opened(runtime, common, name=LEASE, controller=CONTROLLER)
+        )
         policy = AddressPolicy(common.allowed_cidrs)
-        control_plane = ControlPlane(kube.address, common.nats_url)
+        control_plane = ControlPlane(program.kube.address, common.nats_url)
         await control_plane.look(policy)
         runtime.supervise("control plane", control_plane.follow(policy, runtime.clock))
-        bus = await Bus.connect(_bus_settings(settings))
-        stack.push_async_callback(bus.close)
         channel = await stack.enter_async_context(WebhookChannel(policy))
-        lease = Lease(
-            kube,
-            name=LEASE,
-            namespace=common.namespace,
-            holder=holder.identity,
-            clock=runtime.clock,
-        )
-        service, receive = _build(runtime, settings, kube, bus, channel, policy)
+        service, receive = _build(program, settings, channel, policy)
         web = WebServer(receive)
         runtime.addresses["receiver"] = await web.start(settings.receiver)
         stack.push_async_callback(web.close)
-        _watch_health(runtime, kube, bus, service)
-        write_addresses(common.address_file, runtime.addresses)
-        work = runtime.supervise("notifier", _serve(runtime, settings, kube, bus, lease, service))
-        await runtime.stopping.wait()
-        runtime.health.draining = True
-        work.cancel()
-        await asyncio.wait({work})
-        await lease.release()
+        _watch_health(runtime, service)
+        await program.serve(_serve(program, service))
 
 
-async def _serve(
-    runtime: Runtime,
-    settings: Settings,
-    kube: Kube,
-    bus: Bus,
-    lease: Lease,
-    service: Service,
-) -> None:
-    await _alone(runtime, settings, kube)
-    await lease.acquire()
-    await bus.declare(*DECLARED_BY["notifier"])
+async def _serve(program: Program, service: Service) -> None:
+    await program.alone()
+    await program.bus.declare(*DECLARED_BY["notifier"])
     async with asyncio.TaskGroup() as group:
-        group.create_task(lease.renewing(), name="lease")
-        group.create_task(_stop_if_replaced(runtime, lease), name="lease watch")
-        group.create_task(_stop_if_refused(runtime, bus), name="bus watch")
+        group.create_task(program.lease.renewing(), name="lease")
+        group.create_task(_stop_if_replaced(program.runtime, program.lease), name="lease watch")
+        group.create_task(program.stop_if_refused(), name="bus watch")
         group.create_task(service.run(), name="service")
-
-
-async def _alone(runtime: Runtime, settings: Settings, kube: Kube) -> None:
-    while True:
-        try:
-            await refuse_beside_flux(
-                kube, CONTROLLER, namespace=settings.common.namespace, now=runtime.clock.now()
-            )
-        except TransientError as error:
-            logs.get().info("waiting for the API server", error=error.message)
-            await runtime.clock.sleep(_RETRY)
-        else:
-            return
 
 
 async def _stop_if_replaced(runtime: Runtime, lease: Lease) -> None:
     # While only the API server is away, deliveries go on; another holder ends them.
     while not lease.other:
-        await runtime.clock.sleep(_RETRY)
+        await runtime.clock.sleep(RETRY)
     runtime.fail(f"the Lease {lease} was taken by {lease.other}: only one notifier works")
 
 
-async def _stop_if_refused(runtime: Runtime, bus: Bus) -> None:
-    await bus.closed.wait()
-    runtime.fail("NATS refuses this user: correct SETPOINT_NATS_USER or its password")
-
-
 def _build(
-    runtime: Runtime,
-    settings: Settings,
-    kube: Kube,
-    bus: Bus,
-    channel: WebhookChannel,
-    policy: AddressPolicy,
+    program: Program, settings: Settings, channel: WebhookChannel, policy: AddressPolicy
 ) -> tuple[Service, Receive]:
-    common, clock = settings.common, runtime.clock
+    common, runtime, kube, bus = settings.common, program.runtime, program.kube, program.bus
+    clock = runtime.clock
     catalog = Catalog()
     declarations = KubeDeclarations(kube)
     letters = BusLetters(bus, cluster=common.cluster, clock=clock)
@@ -189,36 +133,8 @@ def _build(
     return service, receive
 
 
-def _watch_health(runtime: Runtime, kube: Kube, bus: Bus, service: Service) -> None:
-    async def nats() -> str:
-        return await _trouble(bus.ping())
-
-    async def api_server() -> str:
-        return await _trouble(kube.ping())
-
+def _watch_health(runtime: Runtime, service: Service) -> None:
     async def declarations() -> str:
         return service.missing
 
-    runtime.health.add("nats", nats)
-    runtime.health.add("kubernetes", api_server)
     runtime.health.add("declarations", declarations)
-
-
-async def _trouble(ping: Awaitable[None]) -> str:
-    try:
-        await ping
-    except SetpointError as error:
-        return error.message
-    return ""
-
-
-def _bus_settings(settings: Settings) -> BusSettings:
-    common = settings.common
-    return BusSettings(
-        url=common.nats_url,
-        user=common.nats_user,
-        password_file=settings.nats_password_file,
-        name=LEASE,
-        state=common.data_dir,
-        connect_wait=1.0,
-    )

@@ -14,7 +14,7 @@ from services.reconciler.core.history import Snapshot, record
 from services.reconciler.core.manifest import Refusal, group_of
 from services.reconciler.core.plan import Action
 from services.reconciler.core.rollout import Awaited, Passed, Unhealthy, begin, look
-from services.reconciler.core.schedule import After, next_pass
+from services.reconciler.core.schedule import After
 from services.reconciler.core.standing import drifted
 from services.reconciler.declaration import Json
 from services.reconciler.lane import Lane
@@ -173,15 +173,12 @@ class Conclude:
         return Ended(after=After.SUCCESS)
 
     async def _finished(self, lane: Lane, declared: Kustomization, result: Result) -> None:
-        delay = next_pass(
-            After.SUCCESS, interval=_interval(declared), retry_interval=None, random=0.5
-        )
         seconds = self._clock.monotonic() - result.began
         await self._report.tell(
             lane,
             severity="info",
             reason=conditions.SUCCEEDED,
-            message=messages.finished(seconds, delay or _interval(declared)),
+            message=messages.finished(seconds, _interval(declared)),
             metadata={"commit_status": "update"},
         )
 

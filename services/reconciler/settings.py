@@ -4,12 +4,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.reconciler.core.schedule import JITTER
 from shared.errors import StalledError
-from shared.runtime.settings import Common, parsed, text
+from shared.runtime.settings import Common, parsed, percentage, text
 
 # Passes at once. A pass is mostly waiting for the API server; more would only lengthen its queue.
 CONCURRENT = 16
-JITTER_PERCENT = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +19,8 @@ class Settings:
     """
 
     common: Common
-    nats_password_file: Path | None
     concurrent: int
-    jitter_percent: int
+    jitter: float  # share of the interval
     no_cross_namespace_refs: bool
     watch_label_selector: str
     renderer: Path
@@ -42,12 +41,10 @@ class Settings:
                 f"the render worker {given} is not there: build it with `make programs` and name "
                 "it with SETPOINT_RENDERER"
             )
-        password = text("NATS_PASSWORD_FILE")
         return cls(
-            nats_password_file=Path(password) if password else None,
             common=Common.from_environment("reconciler"),
             concurrent=max(1, parsed("CONCURRENT", int, CONCURRENT)),
-            jitter_percent=parsed("INTERVAL_JITTER_PERCENTAGE", int, JITTER_PERCENT),
+            jitter=parsed("INTERVAL_JITTER_PERCENTAGE", percentage, JITTER),
             no_cross_namespace_refs=text("NO_CROSS_NAMESPACE_REFS").lower() in {"true", "1"},
             watch_label_selector=text("WATCH_LABEL_SELECTOR"),
             renderer=Path(renderer),

@@ -4,8 +4,6 @@ The composition root of the reconciler: the only place that builds adapters.
 
 import asyncio
 import secrets
-from collections.abc import Awaitable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +13,6 @@ from services.reconciler.adapters.declarations import KubeDeclarations
 from services.reconciler.adapters.inbox import Inbox
 from services.reconciler.adapters.receipts import BusReceipts
 from services.reconciler.adapters.renderer import RendererPool
-from services.reconciler.adapters.reporter import BusReporter
 from services.reconciler.adapters.watches import KubeWatches
 from services.reconciler.apply import Apply
 from services.reconciler.conclude import Conclude
@@ -35,32 +32,22 @@ from services.reconciler.service import Service
 from services.reconciler.settings import Settings
 from services.reconciler.slots import Slots
 from services.reconciler.work import Tools, Work
-from shared.bus import Author, Bus, BusSettings, EventPublisher, Outbox
+from shared.bus import EventPublisher
 from shared.bus.streams import DECLARED_BY
-from shared.errors import SetpointError, StalledError, TransientError
-from shared.kube import Kube
-from shared.kube.events import EventRecorder
-from shared.kube.flux import refuse_beside_flux
-from shared.kube.holder import Holder
-from shared.kube.lease import Lease
-from shared.runtime import Runtime, logs, run
-from shared.runtime.process import refuse_start, write_addresses
+from shared.kube import EventRecorder
+from shared.program import Program, opened, start
+from shared.runtime import Runtime
 
-LEASE = "setpoint-reconciler"
+NAME = "setpoint-reconciler"
 _PARALLEL = 16  # applies of all lanes at once: what a two-core API server takes
-_RETRY = 1.0  # seconds; the API server may come later than we
 _KEY_BYTES = 32  # of the key that hides Secrets in digests
 
 
 def main() -> int:
     """
-    Read the settings, run until told to stop, and return the exit code.
+    Run the service until told to stop, and return the exit code.
     """
-    try:
-        settings = Settings.from_environment()
-    except StalledError as error:
-        return refuse_start(error)
-    return run(lambda runtime: _main(runtime, settings), settings.common, controller=CONTROLLER)
+    return start(Settings.from_environment, _main, controller=CONTROLLER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,96 +56,54 @@ class _World:
     The outside as this process holds it.
     """
 
-    kube: Kube
-    bus: Bus
-    lease: Lease
+    program: Program
     publisher: EventPublisher
     recorder: EventRecorder
     renderer: RendererPool
 
 
 async def _main(runtime: Runtime, settings: Settings) -> None:
-    common = settings.common
-    async with AsyncExitStack() as stack:
-        holder = stack.enter_context(Holder.open(common.data_dir))
-        kube = await Kube.connect(common.kubeconfig, name=LEASE)
-        stack.push_async_callback(kube.close)
-        bus = await Bus.connect(_bus_settings(settings))
-        stack.push_async_callback(bus.close)
-        renderer = RendererPool(settings.renderer)
-        stack.push_async_callback(renderer.close)
-        lease = Lease(
-            kube,
-            name=LEASE,
-            namespace=common.namespace,
-            holder=holder.identity,
-            clock=runtime.clock,
-        )
-        author = Author(
-            cluster=common.cluster, namespace=common.namespace, lease=LEASE, controller=CONTROLLER
-        )
+    async with opened(runtime, settings.common, name=NAME, controller=CONTROLLER) as program:
         world = _World(
-            kube=kube,
-            bus=bus,
-            lease=lease,
-            publisher=EventPublisher(bus, Outbox(common.data_dir / "outbox"), author),
-            recorder=EventRecorder(kube),
-            renderer=renderer,
+            program=program,
+            publisher=program.publisher(),
+            recorder=EventRecorder(program.kube),
+            renderer=RendererPool(settings.renderer),
         )
-        service = _build(runtime, settings, world)
-        _watch_health(runtime, world, service)
-        write_addresses(common.address_file, runtime.addresses)
-        work = runtime.supervise("reconciler", _serve(runtime, settings, world, service))
-        await runtime.stopping.wait()
-        runtime.health.draining = True
-        work.cancel()
-        await asyncio.wait({work})
-        await lease.release()
+        try:
+            service = _build(settings, world)
+            _watch_health(program, service)
+            await program.serve(_serve(world, service))
+        finally:
+            await world.renderer.close()
 
 
-async def _serve(runtime: Runtime, settings: Settings, world: _World, service: Service) -> None:
-    await _alone(runtime, settings, world.kube)
-    await world.lease.acquire()
-    await world.bus.declare(*DECLARED_BY["reconciler"])
-    inbox = Inbox(world.bus, cluster=settings.common.cluster)
+async def _serve(world: _World, service: Service) -> None:
+    program = world.program
+    await program.alone()
+    await program.bus.declare(*DECLARED_BY["reconciler"])
+    inbox = Inbox(program.bus, cluster=program.common.cluster)
     async with asyncio.TaskGroup() as group:
-        group.create_task(world.lease.renewing(), name="lease")
+        group.create_task(program.lease.renewing(), name="lease")
+        group.create_task(program.stop_if_refused(), name="bus watch")
         group.create_task(world.publisher.run(), name="outbox")
         group.create_task(world.recorder.run(), name="kubernetes events")
-        group.create_task(_stop_if_refused(runtime, world.bus), name="bus watch")
         group.create_task(service.run(), name="service")
         group.create_task(inbox.revisions(service.on_revision), name="revisions")
         group.create_task(inbox.commands(service.on_command), name="commands")
 
 
-async def _alone(runtime: Runtime, settings: Settings, kube: Kube) -> None:
-    while True:
-        try:
-            await refuse_beside_flux(
-                kube, CONTROLLER, namespace=settings.common.namespace, now=runtime.clock.now()
-            )
-        except TransientError as error:
-            logs.get().info("waiting for the API server", error=error.message)
-            await runtime.clock.sleep(_RETRY)
-        else:
-            return
-
-
-async def _stop_if_refused(runtime: Runtime, bus: Bus) -> None:
-    await bus.closed.wait()
-    runtime.fail("NATS refuses this user: correct SETPOINT_NATS_USER or its password")
-
-
-def _build(runtime: Runtime, settings: Settings, world: _World) -> Service:
-    common, clock, kube, bus = settings.common, runtime.clock, world.kube, world.bus
-    cluster = KubeCluster(kube, may_write=lambda: world.lease.held)
-    declarations = KubeDeclarations(kube, may_write=lambda: world.lease.held)
+def _build(settings: Settings, world: _World) -> Service:
+    program, common = world.program, settings.common
+    kube, bus, clock = program.kube, program.bus, program.runtime.clock
+    cluster = KubeCluster(kube, may_write=lambda: program.lease.held)
+    declarations = KubeDeclarations(kube, may_write=lambda: program.lease.held)
     watches = KubeWatches(kube, declared_labels=settings.watch_label_selector)
     artifacts = BusArtifacts(
         bus, common.data_dir / "artifacts", cluster=common.cluster, clock=clock
     )
     receipts = BusReceipts(bus, cluster=common.cluster)
-    reporter = BusReporter(world.publisher, world.recorder, cluster=common.cluster, clock=clock)
+    reporter = program.reporter(world.publisher, world.recorder)
     secret_key = _secret_key(common.data_dir)
     hidden = SecretValues(secret_key)
     lanes = Lanes()
@@ -200,7 +145,14 @@ def _build(runtime: Runtime, settings: Settings, world: _World) -> Service:
         conclude=conclude,
         report=report,
     )
-    work = Work(tools, lanes, Slots(settings.concurrent), clock=clock, metrics=runtime.metrics)
+    work = Work(
+        tools,
+        lanes,
+        Slots(settings.concurrent),
+        jitter=settings.jitter,
+        clock=clock,
+        metrics=program.runtime.metrics,
+    )
     service = Service(watches, observer, artifacts, lanes, work, report)
 
     async def on_wipe(stream: str) -> None:
@@ -211,45 +163,17 @@ def _build(runtime: Runtime, settings: Settings, world: _World) -> Service:
     return service
 
 
-def _watch_health(runtime: Runtime, world: _World, service: Service) -> None:
-    async def nats() -> str:
-        return await _trouble(world.bus.ping())
-
-    async def api_server() -> str:
-        return await _trouble(world.kube.ping())
-
+def _watch_health(program: Program, service: Service) -> None:
     async def lease() -> str:
-        if world.lease.held:
+        if program.lease.held:
             return ""
-        return f"held by {world.lease.other}" if world.lease.other else "not held"
+        return f"held by {program.lease.other}" if program.lease.other else "not held"
 
     async def declarations() -> str:
         return "" if service.declarations_known.is_set() else "not read yet"
 
-    runtime.health.add("nats", nats)
-    runtime.health.add("kubernetes", api_server)
-    runtime.health.add("lease", lease)
-    runtime.health.add("declarations", declarations)
-
-
-async def _trouble(ping: Awaitable[None]) -> str:
-    try:
-        await ping
-    except SetpointError as error:
-        return error.message
-    return ""
-
-
-def _bus_settings(settings: Settings) -> BusSettings:
-    common = settings.common
-    return BusSettings(
-        url=common.nats_url,
-        user=common.nats_user,
-        password_file=settings.nats_password_file,
-        name=LEASE,
-        state=common.data_dir,
-        connect_wait=1.0,
-    )
+    program.runtime.health.add("lease", lease)
+    program.runtime.health.add("declarations", declarations)
 
 
 def _secret_key(folder: Path) -> bytes:

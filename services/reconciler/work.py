@@ -54,13 +54,21 @@ class Work:
     """
 
     def __init__(
-        self, tools: Tools, lanes: Lanes, slots: Slots, *, clock: Clock, metrics: Metrics
+        self,
+        tools: Tools,
+        lanes: Lanes,
+        slots: Slots,
+        *,
+        jitter: float,
+        clock: Clock,
+        metrics: Metrics,
     ) -> None:
         self._tools = tools
         self._lanes = lanes
         self._slots = slots
         self.clock = clock
         self._metrics = metrics
+        self._jitter = jitter
         self._status_turn = 0.0
 
     def forget(self, lane: Lane) -> None:
@@ -168,6 +176,7 @@ class Work:
                 interval=timedelta(seconds=spec.interval_seconds),
                 retry_interval=timedelta(seconds=spec.retry_seconds),
                 random=random.random(),  # noqa: S311 - spreads passes, keeps no secret
+                jitter=self._jitter,
             )
             delay = chosen.total_seconds() if chosen is not None else None
         if lane.due is None and delay is not None:

@@ -2,6 +2,6 @@
 
 import sys
 
-from services.source.wiring import start
+from services.source.wiring import main
 
-sys.exit(start())
+sys.exit(main())

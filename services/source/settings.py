@@ -1,11 +1,10 @@
 """Settings of the source service: the only module of it that reads the environment."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from services.source.core.schedule import JITTER, MAX_RETRY, MIN_RETRY, Backoff
 from shared.api import parse_duration
-from shared.runtime.settings import Common, parsed, text
+from shared.runtime.settings import Common, parsed, percentage, text
 
 # Looks at once, each in a process of its own; two cores are kept busy by so many.
 CONCURRENT = 4
@@ -18,7 +17,6 @@ class Settings:
     """
 
     common: Common
-    nats_password_file: Path | None
     concurrent: int
     jitter: float
     backoff: Backoff
@@ -35,13 +33,11 @@ class Settings:
 
         """
         common = Common.from_environment("source")
-        password = text("NATS_PASSWORD_FILE")
         default_url = f"http://source-controller.{common.namespace}.svc.cluster.local."
         return cls(
             common=common,
-            nats_password_file=Path(password) if password else None,
             concurrent=parsed("CONCURRENT", _count, CONCURRENT),
-            jitter=parsed("INTERVAL_JITTER_PERCENTAGE", _share, JITTER),
+            jitter=parsed("INTERVAL_JITTER_PERCENTAGE", percentage, JITTER),
             backoff=Backoff(
                 minimum=parsed("MIN_RETRY_DELAY", parse_duration, MIN_RETRY),
                 maximum=parsed("MAX_RETRY_DELAY", parse_duration, MAX_RETRY),
@@ -56,10 +52,3 @@ def _count(value: str) -> int:
     if not 1 <= number <= 64:  # noqa: PLR2004 - more processes than any machine wants
         raise ValueError(f"{value} is not between 1 and 64")
     return number
-
-
-def _share(value: str) -> float:
-    number = float(value)
-    if not 0 <= number <= 100:  # noqa: PLR2004 - percent
-        raise ValueError(f"{value} is not a percentage")
-    return number / 100

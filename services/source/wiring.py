@@ -3,13 +3,10 @@ The composition root of the source service: the only place that builds adapters.
 """
 
 import asyncio
-from collections.abc import Awaitable
-from contextlib import AsyncExitStack
 
 from services.source.adapters.announcer import BusAnnouncer
 from services.source.adapters.declarations import KubeDeclarations
 from services.source.adapters.origin import GitOrigin
-from services.source.adapters.reporter import BusReporter
 from services.source.adapters.store import BusStore
 from services.source.adapters.workers import Workers
 from services.source.collect import Collect
@@ -20,92 +17,60 @@ from services.source.fetch import Fetch
 from services.source.publish import Publish
 from services.source.service import SourceService, Steps
 from services.source.settings import Settings
-from shared.bus import Ack, Author, Bus, BusSettings, EventPublisher, Outbox, Outcome, Received
+from shared.bus import Ack, Outcome, Received
 from shared.bus.streams import ARTIFACTS, DECLARED_BY, REVISIONS
-from shared.errors import SetpointError, StalledError, TransientError
-from shared.kube import EventRecorder, Holder, Kube, Lease
-from shared.kube.flux import refuse_beside_flux
+from shared.kube import EventRecorder
 from shared.messages import Command, payload_as, subjects
-from shared.runtime import Runtime, logs, run
+from shared.program import Program, opened, start
+from shared.program.program import RETRY
+from shared.runtime import Runtime
 from shared.runtime.addresses import AddressPolicy
 from shared.runtime.control_plane import ControlPlane
-from shared.runtime.process import refuse_start, write_addresses
 
 NAME = "setpoint-source"
-_RETRY = 1.0  # seconds; the API server may come later than we
 _WIPED = frozenset({REVISIONS.name, ARTIFACTS.name})
 
 
-def start() -> int:
+def main() -> int:
     """
-    Read the settings, run until told to stop, and return the exit code.
+    Run the service until told to stop, and return the exit code.
     """
-    try:
-        settings = Settings.from_environment()
-    except StalledError as error:
-        return refuse_start(error)
-    return run(lambda runtime: _main(runtime, settings), settings.common, controller=CONTROLLER)
+    return start(Settings.from_environment, _main, controller=CONTROLLER)
 
 
 async def _main(runtime: Runtime, settings: Settings) -> None:
-    common = settings.common
-    async with AsyncExitStack() as stack:
-        holder = stack.enter_context(Holder.open(common.data_dir))
-        kube = await Kube.connect(common.kubeconfig, name=NAME)
-        stack.push_async_callback(kube.close)
-        bus = await Bus.connect(_bus_settings(settings))
-        stack.push_async_callback(bus.close)
-        workers = Workers(settings.concurrent, common.data_dir / "git")
-        stack.push_async_callback(workers.close)
-        lease = Lease(
-            kube,
-            name=NAME,
-            namespace=common.namespace,
-            holder=holder.identity,
-            clock=runtime.clock,
-        )
-        _watch_health(runtime, kube, bus)
-        write_addresses(common.address_file, runtime.addresses)
-        program = _Program(runtime, settings, kube, bus, lease)
-        work = runtime.supervise("source", program.serve(workers))
-        await runtime.stopping.wait()
-        runtime.health.draining = True
-        work.cancel()
-        await asyncio.wait({work})
-        await lease.release()
+    async with opened(runtime, settings.common, name=NAME, controller=CONTROLLER) as program:
+        workers = Workers(settings.concurrent, settings.common.data_dir / "git")
+        try:
+            await program.serve(_Wiring(program, settings, workers).serve())
+        finally:
+            await workers.close()
 
 
-class _Program:
+class _Wiring:
     """
     What runs beside the service: the Lease, the outbox, the commands, the word of a wipe.
     """
 
-    def __init__(
-        self, runtime: Runtime, settings: Settings, kube: Kube, bus: Bus, lease: Lease
-    ) -> None:
-        self._runtime = runtime
+    def __init__(self, program: Program, settings: Settings, workers: Workers) -> None:
+        self._program = program
         self._settings = settings
-        self._kube = kube
-        self._bus = bus
-        self._lease = lease
-        self._recorder = EventRecorder(kube)
-        common = settings.common
-        self._policy = AddressPolicy(common.allowed_cidrs)
-        self._control_plane = ControlPlane(kube.address, common.nats_url)
-        author = Author(
-            cluster=common.cluster, namespace=common.namespace, lease=NAME, controller=CONTROLLER
-        )
-        self._publisher = EventPublisher(bus, Outbox(common.data_dir / "outbox"), author)
+        self._workers = workers
+        self._runtime = program.runtime
+        self._bus = program.bus
+        self._recorder = EventRecorder(program.kube)
+        self._publisher = program.publisher()
+        self._policy = AddressPolicy(settings.common.allowed_cidrs)
+        self._control_plane = ControlPlane(program.kube.address, settings.common.nats_url)
 
-    async def serve(self, workers: Workers) -> None:
+    async def serve(self) -> None:
         """
         Wait until this service is alone, then run it.
         """
-        await workers.start()
-        await self._alone()
-        await self._lease.acquire()
+        await self._workers.start()
+        await self._program.alone()
         await self._control_plane.look(self._policy)
-        service = self._build(workers)
+        service = self._build()
 
         async def on_wipe(stream: str) -> None:
             if stream in _WIPED:
@@ -114,8 +79,8 @@ class _Program:
         self._bus.on_wipe(on_wipe)
         await self._bus.declare(*DECLARED_BY["source"])
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._lease.renewing(), name="lease")
-            group.create_task(self._stop_if_refused(), name="bus watch")
+            group.create_task(self._program.lease.renewing(), name="lease")
+            group.create_task(self._program.stop_if_refused(), name="bus watch")
             group.create_task(self._publisher.run(), name="outbox")
             group.create_task(self._recorder.run(), name="events")
             follow = self._control_plane.follow(self._policy, self._runtime.clock)
@@ -124,13 +89,15 @@ class _Program:
             group.create_task(self._reconnects(service), name="reconnects")
             group.create_task(service.run(), name="service")
 
-    def _build(self, workers: Workers) -> SourceService:
+    def _build(self) -> SourceService:
         common, clock = self._settings.common, self._runtime.clock
-        declarations = KubeDeclarations(self._kube, self._lease, selector=self._settings.selector)
+        declarations = KubeDeclarations(
+            self._program.kube, self._program.lease, selector=self._settings.selector
+        )
         store = BusStore(self._bus.objects, common.data_dir / "artifacts")
         announcer = BusAnnouncer(self._bus, cluster=common.cluster, clock=clock)
-        reporter = BusReporter(self._publisher, self._recorder, cluster=common.cluster, clock=clock)
-        origin = GitOrigin(workers, self._policy)
+        reporter = self._program.reporter(self._publisher, self._recorder)
+        origin = GitOrigin(self._workers, self._policy)
         publish = Publish(
             store, announcer, declarations, reporter, clock, url=self._settings.artifact_url
         )
@@ -173,54 +140,4 @@ class _Program:
             await self._bus.up.wait()
             service.renew(wiped=False)
             while self._bus.up.is_set():
-                await self._runtime.clock.sleep(_RETRY)
-
-    async def _alone(self) -> None:
-        while True:
-            try:
-                await refuse_beside_flux(
-                    self._kube,
-                    CONTROLLER,
-                    namespace=self._settings.common.namespace,
-                    now=self._runtime.clock.now(),
-                )
-            except TransientError as error:
-                logs.get().info("waiting for the API server", error=error.message)
-                await self._runtime.clock.sleep(_RETRY)
-            else:
-                return
-
-    async def _stop_if_refused(self) -> None:
-        await self._bus.closed.wait()
-        self._runtime.fail("NATS refuses this user: correct SETPOINT_NATS_USER or its password")
-
-
-def _watch_health(runtime: Runtime, kube: Kube, bus: Bus) -> None:
-    async def nats() -> str:
-        return await _trouble(bus.ping())
-
-    async def api_server() -> str:
-        return await _trouble(kube.ping())
-
-    runtime.health.add("nats", nats)
-    runtime.health.add("kubernetes", api_server)
-
-
-async def _trouble(ping: Awaitable[None]) -> str:
-    try:
-        await ping
-    except SetpointError as error:
-        return error.message
-    return ""
-
-
-def _bus_settings(settings: Settings) -> BusSettings:
-    common = settings.common
-    return BusSettings(
-        url=common.nats_url,
-        user=common.nats_user,
-        password_file=settings.nats_password_file,
-        name=NAME,
-        state=common.data_dir,
-        connect_wait=1.0,
-    )
+                await self._runtime.clock.sleep(RETRY)

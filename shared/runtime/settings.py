@@ -1,7 +1,8 @@
 """
 Reading settings from the environment: the only place of a service that does.
 
-A setting is ``SETPOINT_<NAME>``; ``SETPOINT_<NAME>_FILE`` names a file that holds a secret one.
+A setting is ``SETPOINT_<NAME>``; ``SETPOINT_<NAME>_FILE`` names a file that holds a secret one, and
+is read when that is used: it may be replaced meanwhile.
 """
 
 import os
@@ -14,26 +15,6 @@ from shared.errors import StalledError
 
 T = TypeVar("T")
 PREFIX = "SETPOINT_"
-
-
-class Secret:
-    """
-    A secret value that shows itself as ``***``: masked at the type.
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """
-        Return the value, for the one place that sends it.
-        """
-        return self._value
-
-    def __repr__(self) -> str:
-        return "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +53,9 @@ def parsed(name: str, parse: Callable[[str], T], default: T) -> T:
         ) from exc
 
 
-def secret(name: str) -> Secret | None:
+def secret_file(name: str) -> Path | None:
     """
-    Read a secret from ``SETPOINT_<name>`` or from the file that ``SETPOINT_<name>_FILE`` names.
+    Return the file that ``SETPOINT_<name>_FILE`` names; it is read where its secret is used.
 
     Raises:
         StalledError: The file cannot be read.
@@ -82,14 +63,14 @@ def secret(name: str) -> Secret | None:
     """
     path = text(name + "_FILE")
     if not path:
-        given = text(name)
-        return Secret(given) if given else None
+        return None
     try:
-        return Secret(Path(path).read_text(encoding="utf-8").strip())
+        Path(path).read_bytes()
     except OSError as exc:
         raise StalledError(
             f"setting {PREFIX}{name}_FILE names {path}, which cannot be read: {exc.strerror}"
         ) from exc
+    return Path(path)
 
 
 def address(value: str) -> Address:
@@ -106,6 +87,20 @@ def address(value: str) -> Address:
     return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - deployed in a pod
 
 
+def percentage(value: str) -> float:
+    """
+    Parse a percentage into a share.
+
+    Raises:
+        ValueError: It is not from 0 to 100.
+
+    """
+    number = float(value)
+    if not 0 <= number <= 100:  # noqa: PLR2004 - percent
+        raise ValueError(f"{value} is not a percentage")
+    return number / 100
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
     """
@@ -117,7 +112,7 @@ class Common:
     data_dir: Path
     nats_url: str
     nats_user: str
-    nats_password: Secret | None
+    nats_password_file: Path | None
     kubeconfig: Path | None
     allowed_cidrs: tuple[str, ...]
     log_level: str
@@ -142,7 +137,7 @@ class Common:
             data_dir=Path(text("DATA_DIR", f"/var/lib/setpoint/{service}")),
             nats_url=text("NATS_URL", "nats://127.0.0.1:4222"),
             nats_user=text("NATS_USER", service),
-            nats_password=secret("NATS_PASSWORD"),
+            nats_password_file=secret_file("NATS_PASSWORD"),
             kubeconfig=Path(kubeconfig) if kubeconfig else None,
             allowed_cidrs=tuple(text("ALLOWED_CIDRS").replace(",", " ").split()),
             log_level=text("LOG_LEVEL", "info"),

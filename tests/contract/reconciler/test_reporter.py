@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.reconciler.adapters.reporter import BusReporter
 from shared.bus import Author, EventPublisher, Outbox
 from shared.bus.streams import ALL
 from shared.messages import Event, InvolvedObject
+from shared.program import BusReporter
 from shared.runtime import SystemClock
 from tests.fakes.reconciler.ports import FakeReporter
 

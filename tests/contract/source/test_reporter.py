@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.source.adapters.reporter import BusReporter
 from shared.bus import Author, EventPublisher, Outbox
 from shared.bus.streams import EVENTS
 from shared.messages import Event, InvolvedObject
+from shared.program import BusReporter
 from shared.runtime import SystemClock
 from tests.fakes.source.ports import FakeReporter
 

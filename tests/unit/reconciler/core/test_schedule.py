@@ -15,6 +15,11 @@ def test_success_comes_again_after_the_interval_give_or_take_a_twentieth(random)
     assert TEN * 0.95 <= delay <= TEN * 1.05
 
 
+def test_the_spread_is_as_large_as_the_operator_wants():
+    delay = next_pass(After.SUCCESS, interval=TEN, retry_interval=None, random=1.0, jitter=0.5)
+    assert delay == timedelta(minutes=15)
+
+
 @pytest.mark.parametrize(
     ("after", "retry", "expected"),
     [

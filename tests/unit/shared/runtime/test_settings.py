@@ -1,27 +1,20 @@
 import pytest
 
 from shared.errors import StalledError
-from shared.runtime.settings import Address, Common, Secret, address, secret
+from shared.runtime.settings import Address, Common, address, secret_file
 
 
-def test_a_secret_never_shows_its_value():
-    value = Secret("hunter2")
-    assert repr(value) == str(value) == f"{value}" == "***"
-    assert value.reveal() == "hunter2"
-
-
-def test_a_secret_is_read_from_the_file_that_is_named(monkeypatch, tmp_path):
+def test_a_secret_stays_in_the_file_that_is_named(monkeypatch, tmp_path):
     (tmp_path / "password").write_text("hunter2\n")
     monkeypatch.setenv("SETPOINT_NATS_PASSWORD_FILE", str(tmp_path / "password"))
-    found = secret("NATS_PASSWORD")
-    assert found is not None
-    assert found.reveal() == "hunter2"
+    assert secret_file("NATS_PASSWORD") == tmp_path / "password"
+    assert "hunter2" not in repr(Common.from_environment("source"))
 
 
 def test_an_unreadable_secret_file_is_named_in_the_refusal(monkeypatch, tmp_path):
     monkeypatch.setenv("SETPOINT_NATS_PASSWORD_FILE", str(tmp_path / "absent"))
     with pytest.raises(StalledError, match=r"SETPOINT_NATS_PASSWORD_FILE names .*absent"):
-        secret("NATS_PASSWORD")
+        secret_file("NATS_PASSWORD")
 
 
 @pytest.mark.parametrize(

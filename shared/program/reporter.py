@@ -9,7 +9,7 @@ from shared.runtime import Clock
 
 class BusReporter:
     """
-    The port ``Reporter`` on bus and API server.
+    The port ``Reporter`` of a service, on bus and API server.
     """
 
     def __init__(
