@@ -1,5 +1,5 @@
 """
-The world as the reconciler needs it: five roles, each behind its adapter and its fake.
+The world as the reconciler needs it: a few roles, each behind its adapter and its fake.
 
 Objects are plain JSON values as the API gives them.
 """
@@ -220,3 +220,17 @@ class Reporter(Protocol):
         """
         Write a Kubernetes Event only, when there is time.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """
+    What the steps of a pass need of the world.
+    """
+
+    cluster: Cluster
+    declarations: Declarations
+    artifacts: Artifacts
+    renderer: Renderer
+    receipts: Receipts
+    reporter: Reporter

@@ -19,10 +19,11 @@ from services.reconciler.conclude import Conclude
 from services.reconciler.core.events import CONTROLLER
 from services.reconciler.core.masking import SecretValues
 from services.reconciler.finalize import Finalize
-from services.reconciler.gather import Gather
+from services.reconciler.gather import Gather, Owners
 from services.reconciler.halt import Halt
 from services.reconciler.lanes import Lanes
 from services.reconciler.observe import Observer
+from services.reconciler.ports import Ports
 from services.reconciler.prune import Prune
 from services.reconciler.reconcile import Reconcile, Steps
 from services.reconciler.render import Render
@@ -36,7 +37,7 @@ from shared.bus import EventPublisher
 from shared.bus.streams import DECLARED_BY
 from shared.kube import EventRecorder
 from shared.program import Program, opened, start
-from shared.runtime import Runtime
+from shared.runtime import Clock, Runtime
 
 NAME = "setpoint-reconciler"
 _PARALLEL = 16  # applies of all lanes at once: what a two-core API server takes
@@ -93,6 +94,41 @@ async def _serve(world: _World, service: Service) -> None:
         group.create_task(inbox.commands(service.on_command), name="commands")
 
 
+def join(
+    ports: Ports,
+    lanes: Lanes,
+    owners: Owners,
+    *,
+    secret_key: bytes,
+    clock: Clock,
+) -> Steps:
+    """
+    Build the steps of a pass.
+    """
+    hidden = SecretValues(secret_key)
+    report = Report(ports.declarations, ports.reporter, ports.receipts, secrets=hidden, clock=clock)
+    apply = Apply(ports.cluster, parallel=_PARALLEL)
+    prune = Prune(ports.cluster, parallel=_PARALLEL)
+    return Steps(
+        render=Render(
+            ports.artifacts,
+            ports.renderer,
+            ports.declarations,
+            ports.cluster,
+            secrets=hidden,
+            secret_key=secret_key,
+        ),
+        gather=Gather(ports.cluster, lanes, owners, clock=clock),
+        revert=Revert(ports.cluster, ports.reporter, apply.one, mask=hidden.mask, clock=clock),
+        apply=apply,
+        prune=prune,
+        conclude=Conclude(report, clock=clock),
+        halt=Halt(report),
+        report=report,
+        finalize=Finalize(ports.cluster, ports.declarations, prune.all, report, clock=clock),
+    )
+
+
 def _build(settings: Settings, world: _World) -> Service:
     program, common = world.program, settings.common
     kube, bus, clock = program.kube, program.bus, program.runtime.clock
@@ -103,34 +139,18 @@ def _build(settings: Settings, world: _World) -> Service:
         bus, common.data_dir / "artifacts", cluster=common.cluster, clock=clock
     )
     receipts = BusReceipts(bus, cluster=common.cluster)
-    reporter = program.reporter(world.publisher, world.recorder)
-    secret_key = _secret_key(common.data_dir)
-    hidden = SecretValues(secret_key)
-    lanes = Lanes()
-    report = Report(declarations, reporter, receipts, secrets=hidden, clock=clock)
-    apply = Apply(cluster, parallel=_PARALLEL)
-    prune = Prune(cluster, parallel=_PARALLEL)
-    revert = Revert(cluster, reporter, apply.one, mask=hidden.mask, clock=clock)
-    conclude = Conclude(report, clock=clock)
-    observer = Observer(watches, cluster, lanes_of=lanes.objects, clock=clock)
-    steps = Steps(
-        render=Render(
-            artifacts,
-            world.renderer,
-            declarations,
-            cluster,
-            secrets=hidden,
-            secret_key=secret_key,
-        ),
-        gather=Gather(cluster, lanes, observer.owners, clock=clock),
-        revert=revert,
-        apply=apply,
-        prune=prune,
-        conclude=conclude,
-        halt=Halt(report),
-        report=report,
-        finalize=Finalize(cluster, declarations, prune.all, report, clock=clock),
+    ports = Ports(
+        cluster=cluster,
+        declarations=declarations,
+        artifacts=artifacts,
+        renderer=world.renderer,
+        receipts=receipts,
+        reporter=program.reporter(world.publisher, world.recorder),
     )
+    lanes = Lanes()
+    observer = Observer(watches, cluster, lanes_of=lanes.objects, clock=clock)
+    key = _secret_key(common.data_dir)
+    steps = join(ports, lanes, observer.owners, secret_key=key, clock=clock)
     tools = Tools(
         observer=observer,
         receipts=receipts,
@@ -141,9 +161,9 @@ def _build(settings: Settings, world: _World) -> Service:
             no_cross_namespace_refs=settings.no_cross_namespace_refs,
             clock=clock,
         ),
-        revert=revert,
-        conclude=conclude,
-        report=report,
+        revert=steps.revert,
+        conclude=steps.conclude,
+        report=steps.report,
     )
     work = Work(
         tools,
@@ -153,7 +173,7 @@ def _build(settings: Settings, world: _World) -> Service:
         clock=clock,
         metrics=program.runtime.metrics,
     )
-    service = Service(watches, observer, artifacts, lanes, work, report)
+    service = Service(watches, observer, artifacts, lanes, work, steps.report)
 
     async def on_wipe(stream: str) -> None:
         if stream.endswith("RECEIPTS"):

@@ -4,23 +4,15 @@ A reconciler in memory: the outside stays, processes come and go, passes are mad
 
 import yaml
 
-from services.reconciler.apply import Apply
-from services.reconciler.conclude import Conclude
 from services.reconciler.core.inventory import Inventory
-from services.reconciler.core.masking import SecretValues
 from services.reconciler.core.ownership import owner_labels
 from services.reconciler.core.receipt import decode
 from services.reconciler.core.sources import Source
-from services.reconciler.finalize import Finalize
-from services.reconciler.gather import Gather
-from services.reconciler.halt import Halt
 from services.reconciler.lane import Lane
 from services.reconciler.lanes import Lanes
-from services.reconciler.prune import Prune
-from services.reconciler.reconcile import Reconcile, Steps
-from services.reconciler.render import Render
-from services.reconciler.report import Report
-from services.reconciler.revert import Revert
+from services.reconciler.ports import Ports
+from services.reconciler.reconcile import Reconcile
+from services.reconciler.wiring import join
 from shared.api import Kustomization
 from shared.model import Conditions, ObjectKey
 from tests.fakes.clock import FakeClock
@@ -156,33 +148,22 @@ class Process:
         self.reporter = guard(world.reporter)
         self.renderer = guard(FakeRenderer())
         self.lanes = Lanes()
-        secrets = SecretValues(KEY)
-        self.report = Report(
-            self.declarations, self.reporter, self.receipts, secrets=secrets, clock=clock
-        )
-        self.apply = Apply(self.cluster, parallel=16)
-        self.prune = Prune(self.cluster, parallel=16)
-        self.revert = Revert(
-            self.cluster, self.reporter, self.apply.one, mask=secrets.mask, clock=clock
-        )
-        self.conclude = Conclude(self.report, clock=clock)
-        self.halt = Halt(self.report)
-        steps = Steps(
-            render=Render(
-                guard(world.artifacts), self.renderer, self.declarations, self.cluster,
-                secrets=secrets, secret_key=KEY,
+        steps = join(
+            Ports(
+                cluster=self.cluster,
+                declarations=self.declarations,
+                artifacts=guard(world.artifacts),
+                renderer=self.renderer,
+                receipts=self.receipts,
+                reporter=self.reporter,
             ),
-            gather=Gather(self.cluster, self.lanes, self.owners, clock=clock),
-            revert=self.revert,
-            apply=self.apply,
-            prune=self.prune,
-            conclude=self.conclude,
-            halt=self.halt,
-            report=self.report,
-            finalize=Finalize(
-                self.cluster, self.declarations, self.prune.all, self.report, clock=clock
-            ),
-        )  # fmt: skip
+            self.lanes,
+            self.owners,
+            secret_key=KEY,
+            clock=clock,
+        )
+        self.report, self.apply, self.prune = steps.report, steps.apply, steps.prune
+        self.revert, self.conclude = steps.revert, steps.conclude
         self.reconcile = Reconcile(
             steps, self.declarations, self.lanes, no_cross_namespace_refs=False, clock=clock
         )
