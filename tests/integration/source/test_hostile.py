@@ -38,7 +38,7 @@ async def test_slow_looks_at_one_host_leave_workers_for_the_others(tmp_path, wor
     # Two workers, and three looks that hang: two per host may run, so one more host is served
     # as soon as the first timeout frees a worker, not after all three.
     async with hostile(never) as url, git_http(repo.root) as good:
-        hanging = [asyncio.create_task(origin.look(ask(url, timeout=1.0))) for _ in range(3)]
+        hanging = [asyncio.create_task(origin.look(ask(url, timeout=3.0))) for _ in range(3)]
         await asyncio.sleep(0)
         assert isinstance(await origin.look(ask(good.url())), Checkout)
         assert not all(look.done() for look in hanging)
