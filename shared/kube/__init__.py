@@ -1,7 +1,7 @@
 """
 Kubernetes: get, list, watch, apply, delete, discovery, Leases, Events, and what answers mean.
 
-One module imports the client library (``session``). It holds no decision about what to apply, and
+One module imports the client library (``library``). It holds no decision about what to apply, and
 no service's settings. Services and the command line may import it; it imports no program, neither
 ``shared.bus`` nor ``shared.runtime``.
 """

@@ -1,5 +1,5 @@
 """
-Who we are and where the API server is: the one door to ``kubernetes_asyncio``.
+Who we are and where the API server is.
 
 The library reads what a pod or a kubeconfig gives and runs credential plugins; requests go through
 sessions of our own (``requests.py``), which cost half the CPU.
@@ -7,33 +7,25 @@ sessions of our own (``requests.py``), which cost half the CPU.
 
 import asyncio
 import base64
-import importlib
-import importlib.machinery
 import os
 import ssl
-import sys
-import types
-from collections.abc import Callable, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from yaml import MarkedYAMLError, YAMLError
 
 from shared.errors import StalledError
 from shared.kube.credentials import Credentials, Fixed, Plugin, TokenFile
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from shared.kube.library import Library, load
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_STUBBED = ("kubernetes_asyncio", "kubernetes_asyncio.client")
 
 # What the library raises where a part of a kubeconfig is not of the expected form.
+_INVALID = "Invalid kube-config file"  # then what is expected, " in " and perhaps a whole entry
 _QUOTES_NAMES_ONLY = (
-    "Invalid kube-config file",
     "exec: malformed request. missing key",
     "Service",
     "Cert file",
@@ -63,32 +55,34 @@ def open_access(kubeconfig: Path | None, *, context: str | None = None) -> Acces
         StalledError: Neither can be read, or they ask for what is not supported.
 
     """
-    library = _library()
+    library = load()
     try:
         paths = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG", "")
         if not paths and "KUBERNETES_SERVICE_HOST" in os.environ:
             return _in_cluster(library)
         return _from_kubeconfig(library, paths or str(Path.home() / ".kube/config"), context)
     except (library.exception, YAMLError, OSError, *_UNREADABLE) as exc:
+        ours = isinstance(exc, _UnfitError)
+        remedy = "" if ours else "; set KUBECONFIG to a kubeconfig that works"
         raise StalledError(
-            f"cannot read how to reach the API server: {_said(exc, library)};"
-            " set KUBECONFIG to a kubeconfig or run in a pod with a service account",
+            f"cannot read how to reach the API server: {_said(exc, library)}{remedy}",
             reason="KubeconfigInvalid",
         ) from None  # the cause may quote a token or a key, and would be logged with us
 
 
 class _UnfitError(ValueError):
-    """Our own words about a kubeconfig; they quote nothing but names and paths of files."""
+    """Our own words about a kubeconfig, with a remedy; they quote names and paths of files only."""
 
 
-def _said(exc: Exception, library: "_Library") -> str:
+def _said(exc: Exception, library: Library) -> str:
     """
     Say what is wrong with a kubeconfig without any part of it: a value may stand anywhere.
     """
     text = str(exc)
-    if isinstance(exc, _UnfitError) or (
-        isinstance(exc, library.exception) and text.startswith(_QUOTES_NAMES_ONLY)
-    ):
+    of_library = isinstance(exc, library.exception)
+    if of_library and text.startswith(_INVALID):
+        return text.partition(" in ")[0]
+    if isinstance(exc, _UnfitError) or (of_library and text.startswith(_QUOTES_NAMES_ONLY)):
         return text
     if isinstance(exc, MarkedYAMLError) and exc.problem_mark is not None:
         return f"it is not YAML near line {exc.problem_mark.line + 1}"
@@ -97,66 +91,7 @@ def _said(exc: Exception, library: "_Library") -> str:
     return f"a part of it is not of the expected form ({type(exc).__name__})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Library:
-    """
-    The few names of ``kubernetes_asyncio`` that are used.
-    """
-
-    exception: type[Exception]
-    merger: Callable[[str], Any]
-    exec_provider: Callable[[Any], Any]
-    in_cluster: Callable[..., Any]
-    configuration: Callable[[], Any]
-
-
-def _library() -> _Library:
-    """
-    Load the parts for configuration only: 0.5 s and 41 MB instead of 1.7 s and 109 MB.
-    """
-    with _stubs():
-        prefix = "kubernetes_asyncio.config"
-        kube_config = importlib.import_module(f"{prefix}.kube_config")
-        return _Library(
-            exception=importlib.import_module(f"{prefix}.config_exception").ConfigException,
-            merger=kube_config.KubeConfigMerger,
-            exec_provider=importlib.import_module(f"{prefix}.exec_provider").ExecProvider,
-            in_cluster=importlib.import_module(f"{prefix}.incluster_config").InClusterConfigLoader,
-            configuration=kube_config.Configuration,
-        )
-
-
-@contextmanager
-def _stubs() -> "Iterator[None]":
-    """
-    Stand in for two packages whose ``__init__`` imports 1,500 models, while we import below them.
-    """
-    if any(name in sys.modules for name in _STUBBED):
-        yield  # somebody else has loaded all of it: nothing is left to save
-        return
-    # A metapath look-up, not an import: it does not run the package's __init__.
-    spec = importlib.machinery.PathFinder.find_spec(_STUBBED[0])
-    locations = list(spec.submodule_search_locations or ()) if spec else []
-    roots = {
-        _STUBBED[0]: locations,
-        _STUBBED[1]: [str(Path(location) / "client") for location in locations],
-    }
-    for name, path in roots.items():
-        stub = types.ModuleType(name)
-        stub.__path__ = path
-        sys.modules[name] = stub
-    try:
-        client: Any = sys.modules[_STUBBED[1]]
-        configuration = importlib.import_module(f"{_STUBBED[1]}.configuration")
-        client.Configuration = configuration.Configuration
-        client.ApiClient = None  # named by an import of the library, used by none of our calls
-        yield
-    finally:
-        for name in _STUBBED:
-            sys.modules.pop(name, None)
-
-
-def _in_cluster(library: _Library) -> Access:
+def _in_cluster(library: Library) -> Access:
     loader = library.in_cluster(
         token_filename=str(_SERVICE_ACCOUNT / "token"),
         cert_filename=str(_SERVICE_ACCOUNT / "ca.crt"),
@@ -172,11 +107,15 @@ def _in_cluster(library: _Library) -> Access:
     )
 
 
-def _from_kubeconfig(library: _Library, paths: str, context: str | None) -> Access:
-    config = library.merger(paths).config
-    if config is None:
-        raise _UnfitError(f"there is no kubeconfig at {paths}")
-    name = context or config["current-context"]
+def _from_kubeconfig(library: Library, paths: str, context: str | None) -> Access:
+    config = _merged(library, paths)
+    name = context or config.safe_get("current-context") or ""
+    contexts = [str(one["name"]) for one in config["contexts"].value]
+    if not contexts:
+        raise _no_kubeconfig(paths)
+    if name not in contexts:
+        why = f"there is no context {name!r} in {paths}" if name else f"{paths} chooses no context"
+        raise _UnfitError(f"{why}; there are: {', '.join(contexts)}")
     chosen = config["contexts"].get_with_name(name)["context"]
     cluster_node = config["clusters"].get_with_name(chosen["cluster"])
     cluster = cluster_node["cluster"]
@@ -195,6 +134,27 @@ def _from_kubeconfig(library: _Library, paths: str, context: str | None) -> Acce
         server_name=cluster.safe_get("tls-server-name"),
         proxy=cluster.safe_get("proxy-url"),
         credentials=_credentials(library, user_node, user, base, tls),
+    )
+
+
+def _merged(library: Library, paths: str) -> Any:
+    # The library would log a line of its own about files that are not there.
+    files = [Path(path).expanduser() for path in paths.split(os.pathsep) if path]
+    if not any(file.exists() for file in files):
+        raise _UnfitError(
+            f"there is no kubeconfig at {paths}; set KUBECONFIG to one, or run in a pod with a"
+            " service account"
+        )
+    try:
+        return library.merger(paths).config
+    except (library.exception, TypeError, AttributeError, KeyError):
+        raise _no_kubeconfig(paths) from None
+
+
+def _no_kubeconfig(paths: str) -> _UnfitError:
+    return _UnfitError(
+        f"{paths} is no kubeconfig: expected are lists of clusters, users and contexts, each with"
+        " its name, and a current-context; name another file"
     )
 
 
@@ -244,7 +204,7 @@ def _data(node: Mapping[str, Any], key: str, base: Path) -> bytes:
 
 
 def _credentials(
-    library: _Library, node: Any, user: Mapping[str, Any], base: Path, tls: ssl.SSLContext | None
+    library: Library, node: Any, user: Mapping[str, Any], base: Path, tls: ssl.SSLContext | None
 ) -> Credentials:
     if "auth-provider" in user:
         # The library's refresh of these turns certificate verification off.

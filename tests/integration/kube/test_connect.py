@@ -80,10 +80,13 @@ async def test_the_credentials_of_a_kubeconfig_are_sent(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "cannot read how to reach the API server"),
-        ("[]", "cannot read how to reach the API server"),
-        ("{}", "cannot read how to reach the API server"),
-        ("{a: [", "cannot read how to reach the API server"),
+        ("", "kubeconfig is no kubeconfig: expected are lists of clusters"),
+        ("[]", "is no kubeconfig: expected"),
+        ("root:x:0:0:root", "is no kubeconfig: expected"),
+        ("clusters: [{server: x}]", "is no kubeconfig: expected"),
+        ("{}", "is no kubeconfig: expected"),
+        ("contexts: [{name: a}, {name: b}]", "chooses no context; there are: a, b$"),
+        ("{a: [", "not YAML near line"),
     ],
 )
 async def test_an_unreadable_kubeconfig_is_said(tmp_path: Path, text: str, words: str) -> None:
@@ -126,6 +129,23 @@ async def test_nothing_of_a_kubeconfig_stands_in_the_error_about_it(
     assert "aHVudGVy" not in shown
 
 
+@pytest.mark.parametrize(
+    ("part", "entries", "words"),
+    [
+        ("users", [{"user": {"token": SECRET}}, {"name": "u"}], "is no kubeconfig"),
+        ("clusters", [{"name": "c", "cluster": {"proxy-url": SECRET}}], "Expected key server"),
+    ],
+)
+async def test_no_entry_of_a_kubeconfig_that_lacks_a_key_stands_in_the_error_about_it(
+    tmp_path: Path, part: str, entries: list[Any], words: str
+) -> None:
+    path = kubeconfig_with(tmp_path, {})
+    path.write_text(json.dumps(json.loads(path.read_text()) | {part: entries}))
+    with pytest.raises(StalledError, match=words) as caught:
+        await Kube.connect(path, name="setpoint-test")
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
 @pytest.mark.parametrize("text", [f"token: *{SECRET}", f"token: !{SECRET} x", f"token: {{{SECRET}"])
 async def test_nothing_of_a_kubeconfig_that_is_no_yaml_stands_in_the_error(
     tmp_path: Path, text: str
@@ -137,9 +157,20 @@ async def test_nothing_of_a_kubeconfig_that_is_no_yaml_stands_in_the_error(
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
-async def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:
+async def test_a_missing_kubeconfig_is_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(StalledError, match="no kubeconfig at .*/nowhere"):
         await Kube.connect(tmp_path / "nowhere", name="setpoint-test")
+    assert not caplog.records
+
+
+async def test_a_context_that_there_is_not_is_answered_with_those_that_there_are(
+    tmp_path: Path,
+) -> None:
+    path = kubeconfig_with(tmp_path, {})
+    with pytest.raises(StalledError, match="no context 'nope' in .*: c, anonymous$"):
+        await Kube.connect(path, context="nope", name="setpoint-test")
 
 
 async def test_an_auth_provider_is_refused(tmp_path: Path) -> None:
