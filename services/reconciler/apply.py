@@ -166,7 +166,7 @@ class Apply:
             done.actions[one.key] = await self.one(lane, one)
         except SetpointError as exc:
             if known:
-                lane.marks.mark(one.key, certain=certain)
+                lane.marks.put_back(one.key, certain=certain)
             done.refused[one.key] = Refused(
                 message=exc.message, final=isinstance(exc, StalledError)
             )

@@ -4,7 +4,9 @@ A Kustomization is being deleted: delete or leave its objects, then let it go.
 
 from collections.abc import Awaitable, Callable, Iterable
 
-from services.reconciler.core.conditions import NOT_SUPPORTED, PRUNE_FAILED, At, failed
+from services.reconciler.core import conditions
+from services.reconciler.core.conditions import At
+from services.reconciler.core.deletion import about_end, deletes
 from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.manifest import Refusal
 from services.reconciler.core.messages import left_behind, prune_failed
@@ -13,6 +15,7 @@ from services.reconciler.lane import Lane
 from services.reconciler.ports import Cluster, Declarations, Json
 from services.reconciler.report import Report
 from shared.api import Kustomization
+from shared.errors import StalledError
 from shared.model import ObjectKey
 from shared.runtime import Clock, point
 from shared.runtime.clock import rfc3339
@@ -42,9 +45,8 @@ class Finalize:
         self._delete_all = delete_all
         self._report = report
         self._clock = clock
-        self._since: dict[tuple[str, str], float] = {}
 
-    async def run(self, lane: Lane, declared: Kustomization) -> Json | None:
+    async def run(self, lane: Lane) -> Json | None:
         """
         Go on with the end of ``lane``.
 
@@ -54,26 +56,41 @@ class Finalize:
         """
         if FINALIZER not in lane.declared["metadata"].get("finalizers", ()):
             return None
+        status = await self._end(lane)
+        if status is None:
+            await self._declarations.set_finalizer(lane.declared, present=False)
+        return status
+
+    async def _end(self, lane: Lane) -> Json | None:
         inventory = Inventory.parse(lane.status.get("inventory"))
-        deletes = len(inventory) and not declared.spec.suspend and _deletes(declared)
-        if deletes and (barred := barred_deletion(declared)):
-            await self._report.tell(
-                lane,
-                severity="error",
-                reason=NOT_SUPPORTED,
-                message=f"deleted; {left_behind(len(inventory))}: {barred}",
-            )
-        elif deletes:
+        try:
+            declared = about_end(lane.declared)
+        except StalledError as exc:
+            if len(inventory) and not lane.suspended:
+                why = f"{exc.message}; delete the objects yourself if they are not wanted"
+                await self._leave(lane, inventory, conditions.FAILED, why)
+            return None
+        going = len(inventory) and deletes(declared)
+        if going and (barred := barred_deletion(declared)):
+            await self._leave(lane, inventory, conditions.NOT_SUPPORTED, barred)
+        elif going:
             troubles = await self._delete_all(lane, inventory.keys)
             point("reconciler.finalizer-deleted")
             troubles |= await self._awaited(lane, declared, inventory)
             if troubles:
                 refusals = [Refusal(key=key, message=text) for key, text in troubles.items()]
                 at = At(generation=lane.generation, now=rfc3339(self._clock.now()))
-                return failed(lane.status, at, PRUNE_FAILED, prune_failed(refusals))
-        await self._declarations.set_finalizer(lane.declared, present=False)
-        self._since.pop(lane.key, None)
+                text = prune_failed(refusals)
+                return conditions.failed(lane.status, at, conditions.PRUNE_FAILED, text)
         return None
+
+    async def _leave(self, lane: Lane, inventory: Inventory, reason: str, why: str) -> None:
+        await self._report.tell(
+            lane,
+            severity="error",
+            reason=reason,
+            message=f"deleted; {left_behind(len(inventory))}: {why}",
+        )
 
     async def _awaited(
         self, lane: Lane, declared: Kustomization, inventory: Inventory
@@ -83,8 +100,9 @@ class Finalize:
         """
         if declared.spec.deletion_policy != "WaitForTermination":
             return {}
-        began = self._since.setdefault(lane.key, self._clock.monotonic())
-        if self._clock.monotonic() - began >= declared.spec.timeout_seconds:
+        now = self._clock.monotonic()
+        lane.ends_since = now if lane.ends_since is None else lane.ends_since
+        if now - lane.ends_since >= declared.spec.timeout_seconds:
             return {}
         return {
             key: "is being deleted"
@@ -92,13 +110,3 @@ class Finalize:
             if (live := await self._cluster.get(key)) is not None
             and lane.owner.owns(live["metadata"].get("labels"))
         }
-
-
-def _deletes(declared: Kustomization) -> bool:
-    match declared.spec.deletion_policy:
-        case "MirrorPrune":
-            return declared.spec.prune
-        case "Orphan":
-            return False
-        case _:
-            return True

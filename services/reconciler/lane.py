@@ -60,6 +60,7 @@ class Lane(Declaration):
         self.claims: Claims | None = None  # what it declared when it was rendered last
         self.expected = False  # to work, as soon as it is known how urgent its new revision is
         self.undecided: float | None = None  # since when it waits for the claims of others
+        self.ends_since: float | None = None  # since when its objects are being deleted
         self._in_flight: dict[ObjectKey, Json | Gone | None] = {}
         # What watches showed before the receipts were there; None from then on.
         self._unjudged: dict[ObjectKey, Observed | Gone] | None = {}
@@ -132,7 +133,8 @@ class Lane(Declaration):
         """
         Take the receipts that were saved, and judge by them what was seen meanwhile.
         """
-        self.memory.receipts = receipts
+        # Those of another one of our name, or of objects let go, say nothing about ours.
+        self.memory.receipts = {key: one for key, one in receipts.items() if key in self.inventory}
         self.memory.saved = dict(receipts)
         seen, self._unjudged = self._unjudged or {}, None
         for key, one in seen.items():

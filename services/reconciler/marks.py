@@ -34,8 +34,14 @@ class Marks:
         """
         Note that an object has drifted, certainly or perhaps.
         """
-        self.drifted[key] = self.drifted.get(key, False) or certain
+        self.put_back(key, certain=certain)
         self._wake.set()
+
+    def put_back(self, key: ObjectKey, *, certain: bool) -> None:
+        """
+        Mark an object again that could not be looked at or applied; nobody is woken for that.
+        """
+        self.drifted[key] = self.drifted.get(key, False) or certain
 
     def mark_in_time(self, key: ObjectKey) -> None:
         """
@@ -103,6 +109,6 @@ class Marks:
         """
         Return when an object has to be looked at, as monotonic seconds; infinite if none has to.
         """
-        if self.drifted:
+        if self.drifted:  # what could not be looked at; everything else wakes the lane
             return self._clock.monotonic() + VERIFY_EVERY
         return min(self._later.values(), default=float("inf"))

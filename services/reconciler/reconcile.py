@@ -86,9 +86,9 @@ class Reconcile:
         began = self._clock.monotonic()
         lane.base = lane.declared
         try:
+            if lane.deleting:
+                return await self._end(lane)
             declared = Kustomization.read(lane.declared)
-            if lane.declared["metadata"].get("deletionTimestamp"):
-                return await self._end(lane, declared)
             if FINALIZER not in lane.declared["metadata"].get("finalizers", ()):
                 answer = await self._declarations.set_finalizer(lane.declared, present=True)
                 lane.redeclare(answer)
@@ -254,8 +254,8 @@ class Reconcile:
         other = self._lanes.get(key.namespace, key.name) if key else None
         return other is not None and other.about_to_work
 
-    async def _end(self, lane: Lane, declared: Kustomization) -> Ended:
-        status = await self._steps.finalize.run(lane, declared)
+    async def _end(self, lane: Lane) -> Ended:
+        status = await self._steps.finalize.run(lane)
         if status is None:
             await self._steps.report.forget(lane)
             return Ended(after=After.SUSPENDED)

@@ -81,7 +81,7 @@ class Revert:
             return await self._look(lane, wanted, interval, certain=certain)
         except SetpointError as exc:
             # Nobody knows what it looks like now: the next pass tries again, and says so.
-            lane.marks.mark(key, certain=certain)
+            lane.marks.put_back(key, certain=certain)
             lane.memory.refused[key] = exc.message
             return False
 

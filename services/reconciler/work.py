@@ -23,7 +23,7 @@ from services.reconciler.report import Report
 from services.reconciler.revert import Revert
 from services.reconciler.slots import Slots, Urgency
 from shared.api import Kustomization
-from shared.errors import SetpointError
+from shared.errors import SetpointError, StalledError
 from shared.runtime import Clock
 from shared.runtime.metrics import Metrics
 
@@ -31,6 +31,7 @@ log = structlog.get_logger()
 
 STATUS_PACE = 0.005  # seconds between two status-only writes: 200 a second
 _FIRST_SNAPSHOT = 10.0  # seconds to wait for the watches of a lane's kinds at start
+_UNREADABLE = timedelta(minutes=10)  # in place of an interval that cannot be read
 _UNEXPECTED_RETRY = 10.0  # seconds until a lane is tried again that failed by our own fault
 
 
@@ -136,7 +137,9 @@ class Work:
         if lane.health_moved.is_set() or (lane.look_at is not None and lane.look_at <= now):
             lane.health_moved.clear()
             lane.look_at = None
-            declared = Kustomization.read(lane.declared)
+            declared = _readable(lane)
+            if declared is None:
+                return None
             ended = await self._tools.conclude.follow(lane, declared)
             self._after(lane, ended)
             return ended
@@ -170,11 +173,11 @@ class Work:
         if ended.delay is not None:
             delay: float | None = ended.delay
         else:
-            spec = Kustomization.read(lane.declared).spec
+            declared = _readable(lane)
             chosen = next_pass(
                 ended.after,
-                interval=timedelta(seconds=spec.interval_seconds),
-                retry_interval=timedelta(seconds=spec.retry_seconds),
+                interval=_interval(lane),
+                retry_interval=timedelta(seconds=declared.spec.retry_seconds) if declared else None,
                 random=random.random(),  # noqa: S311 - spreads passes, keeps no secret
                 jitter=self._jitter,
             )
@@ -193,10 +196,10 @@ class Work:
         """
         Follow objects of others that this lane's health checks name.
         """
-        if lane.removed or lane.deleting:
+        declared = _readable(lane)
+        if lane.removed or lane.deleting or declared is None:
             return
-        spec = Kustomization.read(lane.declared)
-        keys = frozenset() if spec.spec.wait else health_check_keys(spec)
+        keys = frozenset() if declared.spec.wait else health_check_keys(declared)
         self._tools.observer.follow(lane, frozenset(k for k in keys if k not in lane.inventory))
 
     async def _heal(self, lane: Lane) -> None:
@@ -222,14 +225,27 @@ class Work:
             return
         lane.pending = ended.later
         self._after(lane, ended)  # who depends on it reads the memory, and need not wait
-        async with self._slots.take(Urgency.STATUS):
-            now = self.clock.monotonic()
-            self._status_turn = max(self._status_turn + STATUS_PACE, now)
-            await self.clock.sleep(self._status_turn - now)
-            await self._tools.report.save(lane)
-            await self._tools.report.write(lane, ended.later)
-        lane.pending = None
+        try:
+            async with self._slots.take(Urgency.STATUS):
+                now = self.clock.monotonic()
+                self._status_turn = max(self._status_turn + STATUS_PACE, now)
+                await self.clock.sleep(self._status_turn - now)
+                await self._tools.report.save(lane)
+                await self._tools.report.write(lane, ended.later)
+        finally:
+            lane.pending = None  # what could not be written is nobody's state any more
+
+
+def _readable(lane: Lane) -> Kustomization | None:
+    """
+    Return what is declared; None if it cannot be read, which a pass says in the status.
+    """
+    try:
+        return Kustomization.read(lane.declared)
+    except StalledError:
+        return None
 
 
 def _interval(lane: Lane) -> timedelta:
-    return timedelta(seconds=Kustomization.read(lane.declared).spec.interval_seconds)
+    declared = _readable(lane)
+    return timedelta(seconds=declared.spec.interval_seconds) if declared else _UNREADABLE

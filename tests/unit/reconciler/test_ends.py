@@ -143,6 +143,47 @@ async def test_the_finalizer_stays_while_an_object_cannot_be_deleted(world):
     assert world.declared() is None
 
 
+async def test_a_spec_that_nobody_can_read_holds_no_deletion(world):
+    process = await settled(world)
+    world.api.edit(APP, {"spec": {"interval": "now and then"}})
+    end(world)
+    await process.once()
+    assert world.declared() is None
+    assert world.configs() == {}
+
+
+@pytest.mark.parametrize("spec", [{"deletionPolicy": "Perhaps"}, {"prune": "maybe"}])
+async def test_where_nobody_can_read_what_becomes_of_the_objects_they_stay_and_it_is_said(
+    world, spec
+):
+    process = await settled(world)
+    world.api.edit(APP, {"spec": spec})
+    end(world)
+    await process.once()
+    assert world.declared() is None
+    assert set(world.configs()) == {"one", "two"}
+    message = world.reporter.told[-1][0].message
+    assert message.startswith("deleted; 2 objects of its inventory stay")
+    assert next(iter(spec)) in message
+
+
+async def test_what_another_one_of_the_name_left_behind_counts_for_nothing(world):
+    process = await settled(world, deletionPolicy="WaitForTermination", timeout="1m")
+    world.api.edit(ONE, {"metadata": {"finalizers": ["example.dev/hold"]}})
+    end(world)
+    await process.once()
+    for key in (APP, ONE):
+        world.api.edit(key, {"metadata": {"finalizers": None}})  # somebody did not wait
+    process.lanes.remove(process.lanes.get("ns", "app"))
+    world.clock.advance(120)
+    world.declare(deletionPolicy="WaitForTermination", timeout="1m")
+    await process.settle()
+    assert set(world.configs()) == {"one", "two"}
+    world.api.edit(ONE, {"metadata": {"finalizers": ["example.dev/hold"]}})
+    end(world)
+    assert (await process.once()).delay == 2.0
+
+
 async def test_wait_for_termination_waits_until_all_are_gone_or_the_time_is_over(world):
     world.api.apply(config("one"), manager="somebody")
     process = await settled(world, deletionPolicy="WaitForTermination", timeout="1m")

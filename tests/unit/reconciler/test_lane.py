@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.receipt import receipt_from_response
 from services.reconciler.lane import Lane
 from tests.fakes.clock import FakeClock
@@ -17,7 +18,9 @@ OWNED = {
 @pytest.fixture
 def lane():
     meta = {"name": "app", "namespace": "flux-system", "uid": "1", "resourceVersion": "1"}
-    return Lane({"metadata": meta}, clock=FakeClock())
+    made = Lane({"metadata": meta}, clock=FakeClock())
+    made.inventory = Inventory(entries={WEB: "v1"})
+    return made
 
 
 def live(version="7"):

@@ -6,6 +6,7 @@ import pytest
 
 from services.reconciler.apply import Apply
 from services.reconciler.core.fights import Fight
+from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.receipt import receipt_from_response
 from services.reconciler.lane import Lane
 from services.reconciler.marks import VERIFY_EVERY
@@ -38,6 +39,7 @@ def lane(clock, api):
     lane = Lane(declared, clock=clock)
     lane.settled, lane.due = True, None
     lane.memory.desired[CONF.key] = CONF
+    lane.inventory = Inventory.of([CONF])
     lane.remember({CONF.key: receipt_from_response(CONF.digest, api.apply(CONF.object))})
     lane.notice(CONF.key, api.find(CONF.key))
     lane.wake.clear()

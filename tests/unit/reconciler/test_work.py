@@ -3,18 +3,18 @@ The work of a lane: what happens next when a pass could not be finished.
 """
 
 import asyncio
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from services.reconciler.lanes import Lanes
 from services.reconciler.observe import Observer
 from services.reconciler.slots import Slots, Urgency
 from services.reconciler.work import Tools, Work
 from shared.errors import TransientError
+from shared.kube.errors import Unreachable
 from shared.runtime.metrics import Metrics
-from tests.fakes.reconciler.ports import FakeReceipts, FakeWatches
-from tests.unit.reconciler.world import World
+from tests.fakes.reconciler.ports import FakeReceipts, FakeWatches, kustomization_key
+from tests.unit.reconciler.world import World, config, config_key
 
 
 class Failing:
@@ -30,12 +30,9 @@ class Failing:
         raise TransientError("the declaration changed")
 
 
-@pytest.mark.parametrize(("asked", "passes"), [(False, 1), (True, 2)])
-async def test_a_lane_that_was_asked_during_a_failed_pass_does_not_wait(asked, passes):
-    world, reconcile = World(), Failing(asked=asked)
-    world.declare()
-    process = world.start()
-    lane = await process.lane()
+@asynccontextmanager
+async def working(world, process, lane, reconcile):
+    """Run the task of a lane until it rests, and after each moment that is waited for."""
     observer = Observer(
         FakeWatches(world.api), world.cluster, lanes_of=lambda _: {}, clock=world.clock
     )
@@ -47,12 +44,107 @@ async def test_a_lane_that_was_asked_during_a_failed_pass_does_not_wait(asked, p
         conclude=process.conclude,
         report=process.report,
     )
-    work = Work(tools, Lanes(), Slots(1), jitter=0, clock=world.clock, metrics=Metrics())
+    work = Work(tools, process.lanes, Slots(1), jitter=0, clock=world.clock, metrics=Metrics())
+    observer.first = nothing
     task = asyncio.create_task(work.run(lane))
-    for _ in range(100):  # everything is in memory: turns of the loop bring it to rest
-        await asyncio.sleep(0)
-    assert reconcile.passes == passes
-    assert lane.due == world.clock.monotonic() + 10
+    await rest()
+    yield
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+async def nothing(kinds):
+    del kinds
+
+
+async def rest():
+    for _ in range(100):  # everything is in memory: turns of the loop bring it to rest
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("asked", "passes"), [(False, 1), (True, 2)])
+async def test_a_lane_that_was_asked_during_a_failed_pass_does_not_wait(asked, passes):
+    world, reconcile = World(), Failing(asked=asked)
+    world.declare()
+    process = world.start()
+    lane = await process.lane()
+    async with working(world, process, lane, reconcile):
+        assert reconcile.passes == passes
+        assert lane.due == world.clock.monotonic() + 10
+
+
+async def test_drift_that_cannot_be_read_is_not_read_again_and_again():
+    world = World()
+    world.push(config("one"))
+    world.declare()
+    process = world.start()
+    lane = await process.lane()
+    reads = 0
+
+    async def unreadable(key):
+        nonlocal reads
+        reads += 1
+        raise Unreachable(f"{key}: the API server does not answer")
+
+    async with working(world, process, lane, process.reconcile):
+        world.clock.advance(1)  # a status that nobody waits for is paced
+        await rest()
+        assert world.condition() == ("True", "ReconciliationSucceeded")
+        world.cluster.get = unreadable
+        lane.notice(config_key("one"), None)
+        await rest()
+        world.clock.advance(1)
+        await rest()
+        # Once by itself, once in the pass that says so; then nothing for a while.
+        assert world.condition() == ("False", "ReconciliationFailed")
+        assert reads <= 3
+        assert lane.marks.drifted == {config_key("one"): True}
+        assert lane.next_time() == world.clock.monotonic() + 30
+
+
+async def test_a_spec_that_cannot_be_read_is_said_and_what_was_applied_is_healed():
+    world = World()
+    world.push(config("one"))
+    world.declare()
+    process = world.start()
+    lane = await process.lane()
+    async with working(world, process, lane, process.reconcile):
+        world.clock.advance(1)  # a status that nobody waits for is paced
+        await rest()
+        world.api.edit(kustomization_key("ns", "app"), {"spec": {"interval": "now and then"}})
+        lane.redeclare(world.declared())
+        lane.request(Urgency.NOW)
+        await rest()
+        assert world.condition() == ("False", "ReconciliationFailed")
+        assert "interval" in world.message()
+        assert lane.due == world.clock.monotonic() + 600
+        world.api.delete(config_key("one"))
+        lane.notice(config_key("one"), None)
+        await rest()
+        assert world.configs() == {"one": {"a": "1"}}
+
+
+async def test_a_status_that_could_not_be_written_is_shown_to_nobody_afterwards():
+    world = World()
+    world.push(config("one"))
+    world.declare()
+    process = world.start()
+    lane = await process.lane()
+    async with working(world, process, lane, process.reconcile):
+        world.clock.advance(1)  # a status that nobody waits for is paced
+        await rest()
+
+        async def write_status(obj, patch):
+            del obj, patch
+            raise Unreachable("the API server does not answer")
+
+        world.declarations.write_status = write_status
+        world.push(config("one"))
+        process.hear()
+        lane.request(Urgency.NOW)
+        await rest()
+        assert lane.pending is not None
+        world.clock.advance(1)
+        await rest()
+        assert lane.pending is None
