@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from cli import place
 from shared.bus import Bus, BusSettings
-from shared.errors import WaitingError
+from shared.errors import StalledError, WaitingError
 
 CONNECT_WAIT = 3.0  # seconds; a person waits
 _USER = "cli"
@@ -36,11 +36,18 @@ async def connected() -> AsyncIterator[Bus]:
         raise NoBus(
             "nothing names NATS: give --nats, set NATS_URL, or start `setpoint up` in this folder"
         )
-    # The user in the address decides on which inboxes the server lets us hear.
-    user = urlsplit(url).username or _USER
-    bus = await Bus.connect(
-        BusSettings(url=url, user=user, name="setpoint-cli", connect_wait=CONNECT_WAIT)
-    )
+    try:
+        # The user in the address decides on which inboxes the server lets us hear.
+        user = urlsplit(url).username or _USER
+        bus = await Bus.connect(
+            BusSettings(url=url, user=user, name="setpoint-cli", connect_wait=CONNECT_WAIT)
+        )
+    except StalledError as error:
+        raise NoBus(error.message) from None
+    except ValueError:
+        raise NoBus(
+            "the address of NATS cannot be read; expected is the form nats://host:port"
+        ) from None
     try:
         if not bus.connected:
             raise NoBus(

@@ -93,7 +93,13 @@ def show_objects(objects: Sequence[dict[str, Any]], output: str) -> None:
     """
     Print objects as JSON or YAML, as kubectl does.
     """
-    document = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+    show_document({"apiVersion": "v1", "kind": "List", "items": list(objects)}, output)
+
+
+def show_document(document: dict[str, Any], output: str) -> None:
+    """
+    Print a document as JSON or YAML.
+    """
     if output == "json":
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return

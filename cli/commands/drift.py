@@ -2,26 +2,24 @@
 `setpoint drift`: what is out of step now and what was, since when, and by whom.
 """
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from cli import cluster, letterbox, place, words
+from cli import cluster, drifted, letterbox, place, tables, words
 from cli.cluster import Everywhere, Json, Namespace
 from cli.commands.events import Wanted, past
+from cli.commands.pause import PAUSED_UNTIL
+from cli.drifted import PAUSED, Drift
 from cli.letterbox import NoBus
-from cli.tables import one_line
+from cli.tables import Output
+from shared.errors import SetpointError
 from shared.kube import Kube
-from shared.messages import Event
-from shared.model import ObjectKey
 
-_GROUP = "kustomize.toolkit.fluxcd.io"
-_REASONS = frozenset({"DriftDetected", "DriftFight", "DriftCorrectionFailed"})
-_NOBODY = "nobody known"
+OUTPUTS = ("table", "json", "yaml")
 
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="End with 1 if any stands.")]
 
@@ -64,26 +62,29 @@ class Subject:
 
 def drift(
     what: Annotated[
-        str, typer.Argument(help="A Kustomization, or KIND/NAME of an object; all if left out.")
+        str,
+        typer.Argument(
+            metavar="[KIND/NAME]", help="A Kustomization, or an object; all if left out."
+        ),
     ] = "",
     namespace: Namespace = cluster.NAMESPACE,
     everywhere: Everywhere = False,  # noqa: FBT002 - a flag of the command line
     since: Annotated[str, typer.Option("--since", help="How far back to look.")] = "7d",
+    output: Output = "table",
     exit_code: ExitCode = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """
     Show drift that stands now (a mode, a pause or a fight leaves it) and drift that was healed.
 
-    Examples: setpoint drift Deployment/shop --since 1h; setpoint drift ks/apps --exit-code
+    Examples: setpoint drift Deployment/shop --since 1h; setpoint drift ks/apps -o json
     """
+    tables.checked(output, OUTPUTS)
     subject = Subject.read(what, "" if everywhere else namespace)
     start = datetime.now(UTC) - timedelta(seconds=words.seconds(since, "--since"))
-    standing = [
-        line
-        for obj in cluster.run(lambda kube: _now(kube, subject))
-        for line in now_of(obj, subject)
-    ]
-    typer.echo("\n".join(standing) if standing else "nothing is out of step now")
+    now = cluster.run(lambda kube: _now(kube, subject))
+    if output == "table":
+        rows = [line for one in now for line in one.lines()]
+        typer.echo("\n".join(rows) if rows else "nothing is out of step now")
     wanted = Wanted(
         cluster=place.cluster(),
         kind="Kustomization",
@@ -91,82 +92,57 @@ def drift(
         name=subject.kustomization,
         since=start,
     )
+    before: list[Drift] | None = None
     try:
-        found = cluster.plainly(lambda: _past(wanted), passed=(NoBus,))
+        before = cluster.plainly(lambda: _past(wanted, subject), passed=(NoBus,))
     except NoBus as error:
-        typer.echo(f"what was before is not known: {error.message}", err=True)
-    else:
-        rows = [line for event in found for line in past_of(event, subject)]
-        typer.echo("\n".join([f"\nin the last {since}:", *rows] if rows else []), nl=bool(rows))
-    if standing and exit_code:
+        typer.echo(f"what was before only NATS knows: {error.message}", err=True)
+    if output != "table":
+        tables.show_document(document(now, before), output)
+    elif before:
+        typer.echo("\n".join([f"\nin the last {since}:", *(x for d in before for x in d.lines())]))
+    if now and exit_code:
         raise typer.Exit(cluster.FAILED)
 
 
-async def _now(kube: Kube, subject: Subject) -> list[Json]:
-    info = words.kind_named("kustomization")
-    if subject.kustomization and subject.namespace:
-        return [await cluster.existing(kube, info, subject.namespace, subject.kustomization)]
-    fields = f"metadata.name={subject.kustomization}" if subject.kustomization else ""
-    resource = cluster.resource_of(info)
-    found = await kube.list(resource, namespace=subject.namespace, fields=fields)
-    return list(found.items)
-
-
-async def _past(wanted: Wanted) -> list[Event]:
-    async with letterbox.connected() as bus:
-        return await past(bus, wanted)
-
-
-def now_of(obj: Json, subject: Subject) -> list[str]:
+def document(present: Sequence[Drift], past: Sequence[Drift] | None) -> Json:
     """
-    Return what a Kustomization's status says about standing drift.
+    Return what programs are told; ``past`` is null where nobody could be asked about it.
     """
-    meta = obj["metadata"]
-    rows = []
-    for one in (obj.get("status") or {}).get("drift") or ():
-        target = str(ObjectKey.from_inventory_id(one["id"]))
-        if not subject.takes(target):
-            continue
-        rows.append(
-            f"{meta['namespace']}/{meta['name']}: {target} since {one['since']} "
-            f"({one['action']}; by {one_line(one.get('by') or _NOBODY)})"
-        )
-        rows += _fields(one.get("fields") or ())
-    return rows
-
-
-def past_of(event: Event, subject: Subject) -> list[str]:
-    """
-    Return what an event says about drift, nothing if it is about something else.
-    """
-    facts = {
-        name.removeprefix(f"{_GROUP}/"): value
-        for name, value in event.metadata.items()
-        if name.startswith(f"{_GROUP}/")
+    return {
+        "present": [one.to_json() for one in present],
+        "past": None if past is None else [one.to_json() for one in past],
     }
-    target = facts.get("object", "")
-    if event.reason not in _REASONS or not subject.takes(target):
-        return []
-    about = event.involved_object
-    moment = event.timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    done = "revert failed" if event.reason == "DriftCorrectionFailed" else facts.get("action", "")
-    by = one_line(facts.get("manager") or _NOBODY)
-    head = f"{moment} {about.namespace}/{about.name}: {target} ({done}; by {by})"
+
+
+async def _now(kube: Kube, subject: Subject) -> list[Drift]:
+    info = words.kind_named("kustomization")
+    items: Sequence[Json]
+    if subject.kustomization and subject.namespace:
+        items = [await cluster.existing(kube, info, subject.namespace, subject.kustomization)]
+    else:
+        fields = f"metadata.name={subject.kustomization}" if subject.kustomization else ""
+        resource = cluster.resource_of(info)
+        items = (await kube.list(resource, namespace=subject.namespace, fields=fields)).items
+    found = [one for obj in items for one in drifted.standing(obj) if subject.takes(one.object)]
+    return [await _with_end(kube, one) if one.action == PAUSED else one for one in found]
+
+
+async def _with_end(kube: Kube, one: Drift) -> Drift:
+    """
+    Add the end of a pause, which is on the object itself; who may not read it is not told.
+    """
+    assert one.key is not None  # noqa: S101 - it stands now
     try:
-        fields = json.loads(facts.get("fields") or "[]")
-    except ValueError:
-        fields = []
-    return [head, *_fields(fields)]
+        resource = await kube.resource(one.key.group, one.key.kind)
+        obj = await kube.get(resource, one.key.namespace, one.key.name)
+    except SetpointError:
+        return one
+    notes = ((obj or {}).get("metadata") or {}).get("annotations") or {}
+    return replace(one, until=str(notes.get(PAUSED_UNTIL) or ""))
 
 
-def _fields(fields: Iterable[Json]) -> list[str]:
-    return [
-        one_line(f"    {one['path']}: {_shown(one.get('from'))} → {_shown(one.get('to'))}")
-        for one in fields
-    ]
-
-
-def _shown(value: object) -> str:
-    if value is None or isinstance(value, str):
-        return value or "(nothing)"
-    return json.dumps(value, ensure_ascii=False)
+async def _past(wanted: Wanted, subject: Subject) -> list[Drift]:
+    async with letterbox.connected() as bus:
+        found = [drifted.told(event) for event in await past(bus, wanted)]
+    return [one for one in found if one is not None and subject.takes(one.object)]

@@ -111,7 +111,7 @@ async def test_drift_is_told_as_it_stands_and_as_it_was(system, bus):
     await say(bus, system.ns, "drift", reason="DriftDetected", **facts, fields=json.dumps(fields))
     text = await run(system, "drift", "-n", system.ns, "--exit-code")
     assert "in the last 7d" in text
-    assert "Deployment/production/shop (revert; by kubectl)" in text
+    assert "Deployment/production/shop (reverted; by kubectl)" in text
     standing = {
         "id": "production_web_apps_Deployment",
         "since": "2026-01-31T12:00:00Z",
@@ -121,10 +121,17 @@ async def test_drift_is_told_as_it_stands_and_as_it_was(system, bus):
     }
     system.status(("Ready", "True", "Applied"), drift=[standing])
     text = await run(system, "drift", "ks/apps", "-n", system.ns, "--exit-code", code=1)
-    assert "Deployment/production/web since 2026-01-31T12:00:00Z (report; by helm)" in text
+    assert (
+        "Deployment/production/web since 2026-01-31T12:00:00Z (left standing: mode warn; by helm)"
+        in text
+    )
     text = await run(system, "drift", "deploy/shop")
     assert "web" not in text
     assert "shop" in text
+    found = json.loads(await run(system, "drift", "-n", system.ns, "-o", "json"))
+    assert [one["object"] for one in found["present"]] == ["Deployment/production/web"]
+    assert [one["object"] for one in found["past"]] == ["Deployment/production/shop"]
+    assert found["past"][0]["fields"] == found["present"][0]["fields"] == fields
 
 
 async def test_dead_letters_are_listed_shown_sent_again_and_dropped(system, bus):
@@ -156,4 +163,14 @@ def test_a_bus_that_cannot_be_reached_is_said(setpoint):
     assert "secret" not in text
     assert "nothing names NATS" in setpoint("deadletters", "list", code=2)
     setpoint.declare()
-    assert "is not known" in setpoint("drift", "-n", setpoint.ns)
+    assert "only NATS knows: nothing names NATS" in setpoint("drift", "-n", setpoint.ns)
+
+
+@pytest.mark.parametrize("address", ["nats://127.0.0.1:x", "nats://[::1", "nats://127.0.0.1:1"])
+def test_an_address_of_nats_of_no_use_leaves_what_the_cluster_knows(setpoint, address):
+    setpoint.declare()
+    words = ("-n", setpoint.ns, "--nats", address)
+    assert "these are Kubernetes Events" in setpoint("events", *words)
+    text = setpoint("drift", *words)
+    assert "nothing is out of step now\nwhat was before only NATS knows: " in text
+    assert "error: " in setpoint("deadletters", "list", "--nats", address, code=2)

@@ -136,6 +136,11 @@ def test_an_object_is_paused_and_healed_again(setpoint):
     assert notes["setpoint.dev/paused-reason"] == "incident"
     assert notes["setpoint.dev/paused-until"].endswith("Z")
     assert notes["setpoint.dev/paused-by"]
+    setpoint.declare()
+    drift = {"id": f"{setpoint.ns}_page__ConfigMap", "since": "2026-01-01T00:00:00Z"}
+    setpoint.status(READY, drift=[drift | {"action": "paused"}])
+    until = notes["setpoint.dev/paused-until"]
+    assert f"(paused until {until}; by nobody known)" in setpoint("drift", "-n", setpoint.ns)
     setpoint("unpause", *words)
     assert annotations(setpoint.namespaced.json("get", "configmap", "page")) == {}
     assert "was not paused" in setpoint("unpause", *words)

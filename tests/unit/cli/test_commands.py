@@ -2,7 +2,6 @@ import pytest
 import typer
 
 from cli.cluster import ready_of
-from cli.commands.drift import Subject, now_of
 from cli.commands.get import table
 from cli.commands.reconcile import answered
 from cli.words import kind_named
@@ -69,21 +68,3 @@ def test_a_request_is_answered_when_its_own_token_is_and_the_pass_has_ended(
         lastHandledReconcileAt=handled, conditions=[{"type": "Ready", "status": ready}]
     )
     assert answered(obj, "t") is expected
-
-
-def test_standing_drift_is_told_with_object_fields_and_writer():
-    obj = kustomization(
-        drift=[
-            {
-                "id": "production_shop_apps_Deployment",
-                "since": "2026",
-                "action": "report",
-                "by": "kubectl",
-                "fields": [{"path": "spec.replicas", "from": "3", "to": "9"}],
-            }
-        ]
-    )
-    assert now_of(obj, Subject()) == [
-        "flux-system/apps: Deployment/production/shop since 2026 (report; by kubectl)",
-        "    spec.replicas: 3 → 9",
-    ]

@@ -1,10 +1,8 @@
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from cli.commands.deadletters import again, letter_of, readable
-from cli.commands.drift import Subject, past_of
 from cli.commands.events import Wanted, from_kubernetes, row
 from cli.commands.pause import served_as
 from shared.bus import Received
@@ -33,34 +31,6 @@ def happened(reason="DriftDetected", **metadata):
             "reportingController": "kustomize-controller",
         }
     )
-
-
-def drifted(**more):
-    fields = json.dumps([{"path": "spec.replicas", "from": 3, "to": None}])
-    facts = {"object": "Deployment/production/shop", "manager": "kubectl", "action": "revert"}
-    return happened(**{**facts, "fields": fields, **more})
-
-
-def test_healed_drift_is_told_with_time_object_writer_and_fields():
-    assert past_of(drifted(), Subject()) == [
-        "2026-01-31T12:00:00Z flux-system/apps: Deployment/production/shop (revert; by kubectl)",
-        "    spec.replicas: 3 → (nothing)",
-    ]
-
-
-def test_other_events_and_other_objects_are_no_drift_of_this_one():
-    assert past_of(happened("ReconciliationSucceeded"), Subject()) == []
-    assert past_of(drifted(), Subject.read("deploy/other", "ns")) == []
-    assert past_of(drifted(), Subject.read("deploy/shop", "ns")) != []
-
-
-def test_fields_that_cannot_be_read_do_not_hide_the_drift():
-    assert len(past_of(drifted(fields="{torn"), Subject())) == 1
-
-
-def test_a_name_alone_is_that_of_a_kustomization():
-    assert Subject.read("apps", "team") == Subject(namespace="team", kustomization="apps")
-    assert Subject.read("ks/apps", "team") == Subject.read("apps", "team")
 
 
 def test_an_event_is_one_line_of_cells():
