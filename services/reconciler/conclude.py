@@ -65,6 +65,7 @@ class Conclude:
         """
         Tell and write how a pass went.
         """
+        lane.concluded = True
         await self._changes(lane, result)
         if result.refused:
             text = messages.refused(result.refused, result.total)
@@ -82,7 +83,7 @@ class Conclude:
         """
         Look at health again; None if nothing about it has to be said.
         """
-        if lane.rollout is None or lane.source is None:
+        if lane.rollout is None or lane.source is None or not lane.concluded:
             return None
         result = Result(
             began=lane.rollout.began,

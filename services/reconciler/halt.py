@@ -46,6 +46,7 @@ class Halt:
         """
         Say what keeps a pass from beginning.
         """
+        lane.rollout = None  # that all is healthy must not hide what is said here
         at = self._report.at(lane)
         if obstacle.after is After.STALLED:
             status = conditions.stalled(
@@ -69,6 +70,7 @@ class Halt:
         """
         if exc.reason in {"NotLeader", "Conflict"}:  # nobody has to do anything about these
             return Ended(after=After.FAILURE, delay=_RETRY)
+        lane.rollout = None  # that all is healthy must not hide what is said here
         reason = exc.reason if exc.reason in _REASONS else conditions.FAILED
         message = self._report.mask(exc.message)
         at = self._report.at(lane)

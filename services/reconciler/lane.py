@@ -51,6 +51,7 @@ class Lane(Declaration):
         self.urgency = Urgency.ROUTINE
         self.health_moved = asyncio.Event()
         self.rollout: Rollout | None = None
+        self.concluded = False  # the last pass came to its end: health may speak for its source
         self.look_at: float | None = None  # when health has to be looked at again
         self.answering = ""  # the request that the last pass answers
         self.pending: Json | None = None

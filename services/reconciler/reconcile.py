@@ -127,7 +127,7 @@ class Reconcile:
         source = self._lanes.source_of(declared)
         if source is None or obstacles.overtaken(lane.status, source):
             return Ended(after=After.SUCCESS)  # a newer word about the source is on its way
-        lane.source = source
+        lane.source, lane.concluded = source, False
         rendering = await self._steps.render.run(lane, declared, source)
         self._steps.gather.claim(lane, rendering, source)
         whose = self._steps.gather.whose(lane)

@@ -91,7 +91,7 @@ def look(
             return failed, Unhealthy(seconds=seconds, early=early, healths=missing)
         return rollout, Awaited(rollout.deadline)
     since = rollout.away_since if rollout.away_since is not None else now
-    rollout = replace(rollout, away_since=since)
+    rollout = replace(rollout, away_since=since, began=since)
     if early or now - since >= GRACE:
         failed = replace(rollout, failed=True)
         return failed, Unhealthy(seconds=now - since, early=early, healths=missing)

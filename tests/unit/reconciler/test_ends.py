@@ -7,6 +7,7 @@ import pytest
 from services.reconciler.core.health import Health, Status
 from services.reconciler.core.schedule import After
 from services.reconciler.prune import Pruned
+from shared.errors import TransientError
 from shared.kube.errors import Unreachable
 from tests.fakes.reconciler.ports import kustomization_key
 from tests.unit.reconciler.world import World, config, config_key
@@ -364,6 +365,38 @@ async def test_health_is_awaited_then_followed_then_recovers(world):
     await process.follow()
     assert world.condition() == ("True", "ReconciliationSucceeded")
     assert world.condition("Healthy") == ("True", "Succeeded")
+
+
+@pytest.mark.parametrize("reason", ["BuildFailed", "DependencyNotReady"])
+async def test_healthy_objects_do_not_hide_why_the_newest_state_is_not_there(world, reason):
+    process = await settled(world, wait=True)
+    lane, good = await process.lane(), world.status()["lastAppliedRevision"]
+    if reason == "BuildFailed":
+        world.push(**{"a.yaml": "kind: {broken"})
+    else:
+        world.declare(wait=True, dependsOn=[{"name": "missing"}])
+    await process.settle()
+    health(lane, Status.CURRENT)
+    await process.follow()
+    assert world.condition() == ("False", reason)
+    assert world.status()["lastAppliedRevision"] == good
+
+
+async def test_healthy_objects_do_not_speak_for_a_revision_that_is_still_being_tried(world):
+    process = await settled(world, wait=True)
+    lane, good = await process.lane(), world.status()["lastAppliedRevision"]
+
+    def lost():
+        raise TransientError("the Lease is lost", reason="NotLeader")
+
+    world.push(config("one"), config("two"), config("three"))
+    process.switch.meanwhile("Declarations.write_status", lost)
+    assert (await process.once()).delay == 1.0
+    health(lane, Status.CURRENT)
+    assert await process.follow() is None
+    assert world.status()["lastAppliedRevision"] == good
+    await process.settle()
+    assert world.status()["lastAppliedRevision"] == world.source.revision
 
 
 async def test_what_is_away_for_a_moment_is_not_said(world):
