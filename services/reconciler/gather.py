@@ -20,14 +20,17 @@ from services.reconciler.lanes import Lanes
 from services.reconciler.ports import Cluster
 from services.reconciler.render import Rendering
 from shared.api import Kustomization
+from shared.errors import SetpointError
 from shared.model import ObjectKey
 from shared.runtime import Clock
 
 ALLOW_EMPTY = "setpoint.dev/allow-empty"
 PATIENCE = 10.0  # seconds to wait for what others declare; then what they said last holds
 
-# Tells the labels of those objects that are there, carry an owner's label and are no lane's.
-Owners = Callable[[Collection[ObjectKey]], Awaitable[Mapping[ObjectKey, Mapping[str, str]]]]
+# Tells the labels of those objects that are there, carry an owner's label and are no lane's; or why
+# nobody can tell.
+Told = Mapping[ObjectKey, Mapping[str, str] | SetpointError]
+Owners = Callable[[Collection[ObjectKey]], Awaitable[Told]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,6 +116,8 @@ class Gather:
     async def strangers(self, lane: Lane, wanted: Iterable[Desired]) -> dict[ObjectKey, str]:
         """
         Say which objects that ``lane`` never applied belong to another living owner, and to whom.
+
+        Nor is one taken of which nobody can tell: the others go on without it.
         """
         new = [
             one.key
@@ -124,6 +129,9 @@ class Gather:
         if not new:
             return refused
         for key, labels in (await self._owners(new)).items():
+            if isinstance(labels, SetpointError):
+                refused[key] = labels.message
+                continue
             other = foreign_owner(labels, lane.owner)
             if other is not None and await self._lives(other, key):
                 refused[key] = conflict_message(other, lane.owner)

@@ -129,29 +129,41 @@ class Observer:
         """
         return frozenset(self._kinds)
 
-    async def owners(self, keys: Collection[ObjectKey]) -> dict[ObjectKey, Labels]:
+    async def owners(self, keys: Collection[ObjectKey]) -> dict[ObjectKey, Labels | SetpointError]:
         """
         Return the owner's labels of those of ``keys`` that are there and carry any.
 
-        That costs no request where the watch of their kind can be trusted.
+        That costs no request where the watch of their kind can be trusted. Where the objects of a
+        kind cannot be read, it is that which is returned, and one request.
         """
         kinds = {(key.group, key.kind) for key in keys}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST):
                 await self.first(kinds)
-        found: dict[ObjectKey, Labels] = {}
+        found: dict[ObjectKey, Labels | SetpointError] = {}
+        unreadable: dict[GroupKind, SetpointError] = {}
         for key in keys:
             kind = (key.group, key.kind)
             if kind in self._absent:
                 continue
+            labels: Labels | SetpointError | None
             if self.trusted(kind) and not self.released:
                 labels = self._strangers.get(kind, {}).get(key)
             else:
-                live = await self._cluster.get(key)
-                labels = live["metadata"].get("labels") if live else None
+                labels = unreadable.get(kind) or await self._read_labels(key)
+            if isinstance(labels, SetpointError):
+                unreadable[kind] = labels
             if labels:
                 found[key] = labels
         return found
+
+    async def _read_labels(self, key: ObjectKey) -> Labels | SetpointError | None:
+        try:
+            live = await self._cluster.get(key)
+        except SetpointError as exc:
+            return exc
+        labels: Labels | None = live["metadata"].get("labels") if live else None
+        return labels
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         if self._group is None:

@@ -10,6 +10,8 @@ import pytest
 from services.reconciler.core.health import Status
 from services.reconciler.observe import TRUST, Observer
 from services.reconciler.ports import Kind, Seen, Silent
+from shared.kube.errors import Unreachable
+from shared.model import ObjectKey
 from tests.fakes.reconciler.api import FakeApi
 from tests.fakes.reconciler.ports import FakeCluster, FakeWatches
 from tests.unit.reconciler.world import World, config, config_key
@@ -191,3 +193,22 @@ async def test_nothing_is_followed_before_the_observer_runs():
     observer = Observer(FakeWatches(api), FakeCluster(api), lanes_of=lambda _: {}, clock=None)
     with pytest.raises(RuntimeError, match="before run"):
         observer.require({CONFIGS})
+
+
+async def test_a_kind_whose_objects_cannot_be_read_costs_one_request_and_no_other_kind(world):
+    world.observer.require({CONFIGS, ("", "Namespace")})
+    await settle()
+    world.clock.advance(TRUST + 1)
+    down = Unreachable("the API server does not answer")
+    reads = []
+
+    async def get(key):
+        reads.append(key)
+        if key.kind == "ConfigMap":
+            raise down
+        return {"metadata": {"labels": {"a": "b"}}}
+
+    world.cluster.get = get
+    shop = ObjectKey(group="", kind="Namespace", namespace="", name="shop")
+    assert await world.observer.owners([ONE, TWO, shop]) == {ONE: down, TWO: down, shop: {"a": "b"}}
+    assert reads == [ONE, shop]

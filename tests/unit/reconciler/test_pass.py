@@ -5,9 +5,10 @@ One pass: what is written before what, and what ends it.
 import pytest
 
 from services.reconciler.core.schedule import After
-from shared.kube.errors import AdmissionDenied, ServerFailed
+from shared.kube.errors import AdmissionDenied, ServerFailed, Unreachable
 from shared.messages import Event
-from tests.unit.reconciler.world import World, config, config_key
+from tests.fakes.reconciler.mortal import Switch
+from tests.unit.reconciler.world import Process, World, config, config_key
 
 
 @pytest.fixture
@@ -80,6 +81,20 @@ async def test_nothing_is_pruned_in_a_pass_with_a_refused_object(world, process)
     world.api.refusals.clear()
     await process.settle()
     assert set(world.configs()) == world.recorded() == {"one", "three"}
+
+
+class Blind(Process):
+    """Nobody can tell whose the first object is."""
+
+    async def owners(self, keys):
+        return {config_key("one"): Unreachable("its server does not answer")} if keys else {}
+
+
+async def test_an_object_of_which_nobody_can_tell_whose_it_is_keeps_no_other_one_waiting(world):
+    process = Blind(world, Switch())
+    assert (await process.settle()).after is After.FAILURE
+    assert set(world.configs()) == {"two"}
+    assert "its server does not answer" in world.message()
 
 
 async def test_an_object_that_could_not_be_deleted_stays_recorded_and_is_named(world, process):
