@@ -73,34 +73,27 @@ class Fetch:
         except SetpointError:
             return True  # the bus is away: what it holds is not known to be lost
 
-    async def rewrote(
-        self, before: GitRepository, after: GitRepository
-    ) -> tuple[Revision, Revision] | None:
+    async def rewrote(self, repo: GitRepository, old: Revision, new: Revision) -> bool:
         """
-        Return both revisions if a push left the old one behind: the branch was pushed by force.
+        Say whether a push left the old revision behind: the branch was pushed by force.
 
         Raises:
             SetpointError: The origin does not say.
 
         """
-        one, two = current(before), current(after)
-        if one is None or two is None or one.revision == two.revision:
-            return None
-        old, new, wanted = one.revision, two.revision, reference(after)
-        # Another address or branch that was declared meanwhile is no push.
-        moved = before.status.observed_generation != after.metadata.generation
-        if moved or old.pointer != new.pointer or not wanted.prefix.startswith(HEADS):
-            return None
-        at = location(after)
+        wanted = reference(repo)
+        if not wanted.prefix.startswith(HEADS):
+            return False
+        at = location(repo)
         question = Question(
             location=at,
             reference=wanted,
             ignore="",
             known=str(old),
-            timeout=min(after.spec.timeout_seconds, _ANCESTRY_TIMEOUT),
-            credentials=await self._credentials(after, at),
+            timeout=min(repo.spec.timeout_seconds, _ANCESTRY_TIMEOUT),
+            credentials=await self._credentials(repo, at),
         )
-        return None if await self._origin.descends(question, new) else (old, new)
+        return not await self._origin.descends(question, new)
 
     async def _known(self, repo: GitRepository, *, deep: bool) -> str:
         artifact = current(repo)

@@ -30,6 +30,7 @@ class Lane:
         self.failures = 0
         self.begun_generation = -1  # of the last pass that said so in the status
         self.announced: object = None  # the artifact that the bus has heard of
+        self.compared: object = None  # the push of which is known whether it left commits behind
         self.unannounced = 0  # times in a row that the bus could not be told
         self.deep = False  # somebody could not read the artifact: check all of it
         self._clock = clock

@@ -5,12 +5,12 @@ The source service: one lane per GitRepository, each going poll, fetch, publish.
 import asyncio
 import random
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import assert_never
 
 from services.source.collect import Collect, Known
-from services.source.core.artifact import current
+from services.source.core.artifact import current, pushed
 from services.source.core.checkout import Checkout, Unchanged
 from services.source.core.declaration import FINALIZER, GROUP, KIND, about
 from services.source.core.schedule import Backoff, steady
@@ -49,9 +49,6 @@ class SourceService:
     Runs the lanes.
 
     Args:
-        steps: Fetch, publish, collect.
-        declarations: The declared sources.
-        clock: Time.
         backoff: How failures are spaced.
         jitter: The share of the interval by which looks are spread.
         measure: Is told how long each pass took; None when a source is gone.
@@ -177,12 +174,10 @@ class SourceService:
 
     async def _refresh(self, key: Key, lane: Lane) -> None:
         # Most failures of a pass itself are conflicts: the next one needs the newest version.
-        try:
+        with suppress(SetpointError):
             obj = await self._declarations.read(*key)
-        except SetpointError:
-            return
-        if obj is not None:
-            lane.see(obj)
+            if obj is not None:
+                lane.see(obj)
 
     async def _pass(self, lane: Lane, bound: logs.Logger) -> float | None:
         """
@@ -206,7 +201,7 @@ class SourceService:
         await self._begin(lane, repo)
         delay = await self._look(lane, bound)
         delay = await self._announce(lane, delay, bound)
-        await self._compare(lane, repo, bound)
+        await self._compare(lane, bound)
         return delay
 
     async def _rest(self, lane: Lane, repo: GitRepository, bound: logs.Logger) -> float | None:
@@ -219,14 +214,18 @@ class SourceService:
         bound.error("artifact lost while suspended")
         return None
 
-    async def _compare(self, lane: Lane, before: GitRepository, bound: logs.Logger) -> None:
-        # Nobody waits for this: the revision is out.
+    async def _compare(self, lane: Lane, bound: logs.Logger) -> None:
+        # Nobody waits for this: the revision is out, and the status keeps the one before it.
         try:
-            after = GitRepository.read(lane.working)
-            if found := await self._steps.fetch.rewrote(before, after):
-                await self._steps.publish.rewritten(lane.working, *found)
-                bound.info("history rewritten", old=str(found[0]), new=str(found[1]))
-        except SetpointError as exc:
+            repo = GitRepository.read(lane.working)
+            push = pushed(repo, now=self._clock.now())
+            if push is None or push == lane.compared:
+                return
+            if await self._steps.fetch.rewrote(repo, *push):
+                await self._steps.publish.rewritten(lane.working, *push)
+                bound.info("history rewritten", old=str(push[0]), new=str(push[1]))
+            lane.compared = push
+        except SetpointError as exc:  # the next pass asks again
             bound.info("history not compared", reason=exc.reason, error=exc.message)
 
     async def _begin(self, lane: Lane, repo: GitRepository) -> None:

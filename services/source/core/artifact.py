@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.source.core.checkout import Checkout
@@ -14,6 +15,9 @@ from shared.model import Digest, Revision
 
 SEQUENCE = "setpoint.dev/sequence"
 INDEX = "setpoint.dev/index"  # digest of the index: who reads the status needs no message
+# The revision before a push: the write that records the push must not erase what tells of it.
+PREVIOUS = "setpoint.dev/previous-revision"
+_NEWS = timedelta(hours=1)  # after a push; what nobody could tell until then is no news any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,21 @@ def current(repo: GitRepository) -> Current | None:
         return None
 
 
+def pushed(repo: GitRepository, *, now: datetime) -> tuple[Revision, Revision] | None:
+    """
+    Return the revisions before and after the push that made the artifact, while that is news.
+    """
+    artifact, known = repo.status.artifact, current(repo)
+    if artifact is None or known is None or PREVIOUS not in artifact.metadata:
+        return None
+    try:
+        old = Revision.parse(artifact.metadata[PREVIOUS])
+        age = now - datetime.fromisoformat(artifact.last_update_time)
+    except (ValueError, TypeError):  # a time without a zone is none
+        return None
+    return (old, known.revision) if age < _NEWS else None
+
+
 def successor(
     repo: GitRepository, checkout: Checkout, *, seconds: int, now: str, url: str
 ) -> Mapping[str, Any]:
@@ -72,6 +91,9 @@ def successor(
         return artifact.to_json()
     sequence = seconds if old is None else old.sequence + 1
     meta = repo.metadata
+    metadata = {SEQUENCE: str(sequence), INDEX: str(checkout.index_digest)}
+    if old is not None and _is_push(repo, old.revision, checkout.revision):
+        metadata[PREVIOUS] = str(old.revision)
     return {
         "path": f"{KIND.lower()}/{meta.namespace}/{meta.name}/{checkout.revision.hex}.tar.gz",
         "url": f"{url}/sha256/{checkout.digest.hex}.tar.gz",
@@ -79,8 +101,14 @@ def successor(
         "digest": str(checkout.digest),
         "lastUpdateTime": now,
         "size": len(checkout.archive),
-        "metadata": {SEQUENCE: str(sequence), INDEX: str(checkout.index_digest)},
+        "metadata": metadata,
     }
+
+
+def _is_push(repo: GitRepository, old: Revision, new: Revision) -> bool:
+    # Another address or branch that was declared meanwhile is none.
+    same = repo.status.observed_generation == repo.metadata.generation
+    return same and old != new and old.pointer == new.pointer
 
 
 def announcement(repo: GitRepository, artifact: Current) -> RevisionAnnounced:

@@ -74,7 +74,9 @@ def rewritten(repo: GitRepository, old: Revision, new: Revision, *, now: datetim
     )
     facts = {"revision": str(new), "previousRevision": str(old)}
     event = _event(repo, "info", "HistoryRewritten", message, facts, now)
-    return Told(event=event, occurrence=f"{old}/{new}/{repo.metadata.generation}")
+    artifact = repo.status.artifact
+    place = _sequence(artifact.to_json()) if artifact is not None else ""
+    return Told(event=event, occurrence=f"{old}/{new}/{place}")
 
 
 def unchanged(repo: GitRepository, revision: str, *, now: datetime) -> Event:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
@@ -32,6 +33,9 @@ class World:
         self.announcer = FakeAnnouncer()
         self.declarations = FakeDeclarations()
         self.reporter = FakeReporter()
+        self.build()
+
+    def build(self):
         publish = Publish(
             self.store,
             self.announcer,
@@ -371,3 +375,56 @@ async def test_while_a_status_cannot_be_read_nothing_is_collected(world):
     for _ in range(17):
         await world.advance(60)
     assert world.store.stored == stored
+
+
+async def silent(question, head):
+    del question, head
+    raise TransientError("the host is away", reason="GitOperationFailed")
+
+
+async def test_a_push_by_force_is_told_once_though_the_origin_did_not_say_so_at_first(world):
+    world.declarations.declare("app")
+    await world.settle()
+    world.origin.descends = silent
+    world.origin.head = checkout({"a": "2"}, "b" * 40)
+    await world.advance(64)
+    assert world.condition() == ("True", "Succeeded")
+    assert world.reasons == ["NewArtifact", "NewArtifact"]
+    del world.origin.descends
+    for _ in range(3):
+        await world.advance(64)
+    assert world.reasons == ["NewArtifact", "NewArtifact", "HistoryRewritten"]
+
+
+@pytest.mark.parametrize(("later", "told"), [(64, 1), (3600, 0)])
+async def test_a_push_by_force_that_one_process_did_not_tell_the_next_tells_while_it_is_news(
+    world, later, told
+):
+    world.declarations.declare("app")
+    await world.settle()
+    world.origin.descends = silent
+    world.origin.head = checkout({"a": "2"}, "b" * 40)
+    await world.advance(64)
+    following = World()
+    following.clock = FakeClock(world.clock.now() + timedelta(seconds=later))
+    following.origin.head = world.origin.head
+    following.store.stored |= world.store.stored
+    following.declarations.objects |= world.declarations.objects
+    following.build()
+    task = asyncio.create_task(following.service.run())
+    await following.settle()
+    await following.advance(64)
+    assert following.reasons == ["HistoryRewritten"] * told
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_another_branch_is_no_push(world):
+    world.declarations.declare("app")
+    await world.settle()
+    world.declarations.declare("app", ref={"branch": "other"})
+    world.origin.head = checkout({"a": "2"}, "b" * 40)
+    await world.settle()
+    assert world.status["artifact"]["revision"].endswith("b" * 40)
+    assert world.reasons == ["NewArtifact", "NewArtifact"]
