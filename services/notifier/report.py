@@ -56,6 +56,14 @@ class Report:
         self._troubles[key] = text
         return news
 
+    def forget(self, key: Key) -> None:
+        """
+        Forget a Provider that is gone.
+        """
+        self._troubles.pop(key, None)
+        self._secrets.pop(key, None)
+        self._renewed.discard(key)
+
     def renewed(self, key: Key) -> bool:
         """
         Say once whether the Secret of a Provider changed between two looks.

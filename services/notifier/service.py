@@ -135,7 +135,7 @@ class Service:
                 self._catalog.put_hook(key, None)
             case _:
                 self._catalog.put_provider(key, None)
-                self._steps.report.trouble(key, "")
+                self._steps.report.forget(key)
                 self._steps.deliver.wake(key)
                 self._steps.lanes.changed()
                 for alert, data in self._objects[_ALERT].items():

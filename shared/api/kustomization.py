@@ -135,13 +135,6 @@ class KustomizationSpec(ApiModel):
         default = self.interval_seconds - _TIMEOUT_MARGIN
         return max(default if declared is None else declared, _TIMEOUT_MIN)
 
-    @property
-    def drift_mode(self) -> Literal["enabled", "warn", "disabled"]:
-        """
-        What to do about drift.
-        """
-        return self.drift_detection.mode if self.drift_detection else "enabled"
-
 
 class Kustomization(ApiObject):
     """

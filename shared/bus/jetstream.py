@@ -9,7 +9,6 @@ from shared.bus.errors import ApiError, BusFull, NoStream
 from shared.bus.waiting import Message
 
 API_TIMEOUT = 5.0  # seconds; creating a stream with sync always takes some milliseconds
-STREAM_NOT_FOUND = 10059
 NOTHING_LISTENS = 503
 _FULL = frozenset({10077, 10047, 10023})  # bytes or messages of a stream; storage; resources
 

@@ -182,15 +182,6 @@ def make_plan(facts: Facts) -> Plan:
     )
 
 
-def holds_declared(namespace: ObjectKey, declared: Iterable[ObjectKey]) -> bool:
-    """
-    Say whether a namespace still holds objects that are declared, so that it must stay.
-    """
-    return (namespace.group, namespace.kind) == ("", "Namespace") and any(
-        key.namespace == namespace.name for key in declared
-    )
-
-
 def action_of(
     response: Mapping[str, Any], before: Receipt | None, *, existed: bool | None
 ) -> Action:
@@ -277,10 +268,3 @@ def with_refused(plan: Plan, refused: Iterable[Refusal]) -> Plan:
         refused=new,
         inventory=plan.inventory,
     )
-
-
-def applied_keys(plan: Plan) -> AbstractSet[ObjectKey]:
-    """
-    Return the keys that stay declared, whatever is done to them.
-    """
-    return frozenset(step.key for stage in plan.stages for step in stage)

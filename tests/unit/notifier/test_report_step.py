@@ -313,3 +313,18 @@ async def test_failing_deliveries_show_at_the_provider_until_they_arrive(
     assert conditions("Provider", "hook")["Ready"][:2] == ("False", "NotificationDispatchFailed")
     await world.pass_time(5)
     assert conditions("Provider", "hook")["Ready"][:2] == ("True", "Succeeded")
+
+
+def test_nothing_is_kept_of_a_provider_that_is_gone(world):
+    report = Report(
+        world.catalog,
+        world.declarations,
+        world.clock,
+        check_address=AddressPolicy().check_url,
+        cross_namespace=True,
+    )
+    chat = ("apps", "chat")
+    assert report.trouble(chat, "401 Unauthorized")
+    assert not report.trouble(chat, "401 Unauthorized")
+    report.forget(chat)
+    assert report.trouble(chat, "401 Unauthorized")

@@ -11,8 +11,6 @@ from services.reconciler.core.plan import (
     Gate,
     Known,
     action_of,
-    applied_keys,
-    holds_declared,
     make_plan,
     with_refused,
 )
@@ -205,16 +203,6 @@ def test_a_refusal_under_way_closes_the_gate():
     assert closed.gates == (Gate.REFUSED,)
     assert with_refused(found, []) == found
     assert with_refused(closed, [Refusal(key=None, message="x")]).gates == (Gate.REFUSED,)
-
-
-def test_declared_keys_are_those_of_all_stages():
-    assert applied_keys(make_plan(CASES["first"])) == {one.key for one in FIRST}
-
-
-def test_a_namespace_with_declared_objects_must_stay():
-    assert holds_declared(key("Namespace", "n"), [CONFIG.key])
-    assert not holds_declared(key("Namespace", "other"), [CONFIG.key])
-    assert not holds_declared(key("ConfigMap", "n", "x"), [CONFIG.key])
 
 
 def answer(version="7", uid="u", created="c", times=("c",)):

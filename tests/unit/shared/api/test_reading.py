@@ -72,7 +72,7 @@ def test_an_object_that_nobody_looked_at_has_observed_generation_minus_one():
 def test_absent_fields_are_read_as_the_defaults_of_the_api():
     spec = kustomization().spec
     assert (spec.path, spec.wait, spec.force, spec.suspend) == ("", False, False, False)
-    assert (spec.deletion_policy, spec.drift_mode) == ("MirrorPrune", "enabled")
+    assert (spec.deletion_policy, spec.drift_detection) == ("MirrorPrune", None)
     assert (spec.retry_seconds, spec.timeout_seconds) == (600, 570)
 
 
