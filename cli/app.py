@@ -16,6 +16,7 @@ from cli.commands.pause import pause, unpause
 from cli.commands.reconcile import reconcile
 from cli.commands.suspend import resume, suspend
 from cli.commands.up import up
+from cli.helping import Command
 from cli.place import connects
 
 app = typer.Typer(
@@ -23,6 +24,8 @@ app = typer.Typer(
     help="GitOps for Kubernetes on a message bus: drift healed in under a second, and explained.",
     no_args_is_help=True,
     add_completion=False,
+    # Plain help: frames cut long lines, and name types of the language.
+    rich_markup_mode=None,
     # A traceback with every local value could show a secret.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -38,10 +41,10 @@ _OF_THE_CLUSTER: tuple[Callable[..., None], ...] = (
 )
 _OF_THE_BUS: tuple[Callable[..., None], ...] = (events, drift)
 
-app.command()(up)
-app.command()(down)
+app.command(cls=Command)(up)
+app.command(cls=Command)(down)
 for command in _OF_THE_CLUSTER:
-    app.command()(connects(command))
+    app.command(cls=Command)(connects(command))
 for command in _OF_THE_BUS:
-    app.command()(connects(command, bus=True))
+    app.command(cls=Command)(connects(command, bus=True))
 app.add_typer(deadletters, name="deadletters")

@@ -34,7 +34,9 @@ Namespace = Annotated[
     ),
 ]
 Everywhere = Annotated[bool, typer.Option("-A", "--all-namespaces", help="In all namespaces.")]
-Timeout = Annotated[str, typer.Option("--timeout", help="How long to wait, such as 30s or 5m.")]
+Timeout = Annotated[
+    str, typer.Option("--timeout", metavar="TIME", help="How long to wait, such as 30s or 5m.")
+]
 
 # Reasons that say: not this command failed, but nobody could be asked.
 _UNREACHABLE = frozenset(

@@ -34,10 +34,15 @@ class Flags:
 _FLAGS: ContextVar[Flags] = ContextVar("flags", default=Flags())  # noqa: B039 - it is frozen
 
 _Kubeconfig = Annotated[
-    str, typer.Option("--kubeconfig", help="Path of the kubeconfig; else KUBECONFIG.")
+    str,
+    typer.Option("--kubeconfig", metavar="FILE", help="Path of the kubeconfig; else KUBECONFIG."),
 ]
-_Context = Annotated[str, typer.Option("--context", help="Context of the kubeconfig.")]
-_Nats = Annotated[str, typer.Option("--nats", help="Address of NATS; else NATS_URL.")]
+_Context = Annotated[
+    str, typer.Option("--context", metavar="NAME", help="Context of the kubeconfig.")
+]
+_Nats = Annotated[
+    str, typer.Option("--nats", metavar="URL", help="Address of NATS; else NATS_URL.")
+]
 
 
 def connects(command: Callable[..., None], *, bus: bool = False) -> Callable[..., None]:

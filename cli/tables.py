@@ -12,7 +12,9 @@ from typing import Annotated, Any
 import typer
 
 OUTPUTS = ("table", "wide", "json", "yaml", "name")
-Output = Annotated[str, typer.Option("-o", "--output", help=f"One of {', '.join(OUTPUTS)}.")]
+Output = Annotated[
+    str, typer.Option("-o", "--output", metavar="FORMAT", help=f"One of {', '.join(OUTPUTS)}.")
+]
 
 _HEX = re.compile(
     r"(?<!/)\b([0-9a-f]{8})[0-9a-f]{32,120}\b"

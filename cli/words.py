@@ -115,6 +115,22 @@ def one_object(words: Sequence[str]) -> tuple[KindInfo, str]:
     return kinds[0], name
 
 
+def one_or_all(words: Sequence[str], *, every: bool) -> tuple[KindInfo, str]:
+    """
+    Read a kind and a name; with ``every`` a kind alone, and the name is empty.
+
+    Raises:
+        typer.BadParameter: A part is missing, or one too many.
+
+    """
+    if not every:
+        return one_object(words)
+    kinds, name = kinds_and_name(words)
+    if name or len(kinds) > 1:
+        raise typer.BadParameter("--all: expected a kind alone, such as `kustomization`")
+    return kinds[0], ""
+
+
 def reference(text: str) -> tuple[str, str]:
     """
     Read KIND/NAME.

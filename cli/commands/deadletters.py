@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from cli import cluster, letterbox, place, tables
+from cli.helping import Command
 from cli.place import connects
 from cli.tables import Output, Table
 from shared.bus import Bus, NoStream, Received
@@ -25,9 +26,10 @@ deadletters = typer.Typer(
     name="deadletters",
     help="Show, send again or drop messages that nobody could deliver or read.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
-_Ids = Annotated[list[int] | None, typer.Argument(help="Numbers from `list`.")]
+_Ids = Annotated[list[int] | None, typer.Argument(metavar="[ID...]", help="Numbers from `list`.")]
 _All = Annotated[bool, typer.Option("--all", help="All that there are.")]
 
 
@@ -135,7 +137,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "drop": drop,
 }
 for _name, _command in _COMMANDS.items():
-    deadletters.command(_name)(connects(_command, bus=True))
+    deadletters.command(_name, cls=Command)(connects(_command, bus=True))
 
 
 def letter_of(received: Received) -> DeadLetter:

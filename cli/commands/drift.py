@@ -69,7 +69,9 @@ def drift(
     ] = "",
     namespace: Namespace = cluster.NAMESPACE,
     everywhere: Everywhere = False,  # noqa: FBT002 - a flag of the command line
-    since: Annotated[str, typer.Option("--since", help="How far back to look.")] = "7d",
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="How far back to look.")
+    ] = "7d",
     output: Output = "table",
     exit_code: ExitCode = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:

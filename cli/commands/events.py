@@ -61,10 +61,14 @@ class Wanted:
 
 
 def events(
-    about: Annotated[str, typer.Option("--for", help="KIND/NAME, such as ks/apps.")] = "",
+    about: Annotated[
+        str, typer.Option("--for", metavar="KIND/NAME", help="Of one object, such as ks/apps.")
+    ] = "",
     namespace: Namespace = cluster.NAMESPACE,
     everywhere: Everywhere = False,  # noqa: FBT002 - a flag of the command line
-    since: Annotated[str, typer.Option("--since", help="How far back, at most 7d.")] = "24h",
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="How far back, at most 7d.")
+    ] = "24h",
     output: Output = "table",
     watch: Annotated[bool, typer.Option("-w", "--watch", help="Print new ones, too.")] = False,  # noqa: FBT002
 ) -> None:

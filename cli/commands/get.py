@@ -14,6 +14,7 @@ from cli.cluster import Everywhere, Json, Namespace
 from cli.tables import Output, Table
 from shared.api import KindInfo
 from shared.kube import Kube
+from shared.kube.errors import Forbidden
 from shared.kube.watch import Changed, Gone, Listed, Stale
 
 Found = tuple[KindInfo, tuple[Json, ...]]
@@ -24,7 +25,10 @@ _NO_REVISION = frozenset({"Alert", "Provider", "Receiver"})
 def get(
     what: Annotated[
         list[str] | None,
-        typer.Argument(help="all, sources, sources git, ks, alerts ...; then one name."),
+        typer.Argument(
+            metavar="[KIND [NAME]]",
+            help="all, sources, sources git, ks, alerts ...; then one name.",
+        ),
     ] = None,
     namespace: Namespace = cluster.NAMESPACE,
     everywhere: Everywhere = False,  # noqa: FBT002 - a flag of the command line
@@ -41,24 +45,41 @@ def get(
     scope = "" if everywhere else namespace
     fields = f"metadata.name={name}" if name else ""
 
-    async def work(kube: Kube) -> list[Found]:
-        found = []
-        for info in kinds:
-            listing = await kube.list(cluster.resource_of(info), namespace=scope, fields=fields)
-            found.append((info, tuple(listing.items)))
-        return found
-
     if watch:
         follow = _Follow(kinds, scope, fields, wide=output == "wide")
         cluster.run(follow.run)
         return
-    found = cluster.run(work)
+    found, refused = cluster.run(lambda kube: _listed(kube, kinds, scope, fields))
     if len(kinds) == 1 and not found[0][1]:
         text = f"{kinds[0].plural} {name!r}" if name else kinds[0].plural
         where = "in any namespace" if everywhere else f"in namespace {namespace}"
         typer.echo(f"error: no {text} {where}", err=True)
         raise typer.Exit(cluster.FAILED)
-    _show(found, output, namespaces=everywhere)
+    _show(found, output, namespaces=everywhere, prefixed=len(kinds) > 1)
+    for message in refused:
+        typer.echo(f"error: {message}", err=True)
+    if refused:
+        raise typer.Exit(cluster.FAILED)
+
+
+async def _listed(
+    kube: Kube, kinds: Sequence[KindInfo], namespace: str, fields: str
+) -> tuple[list[Found], list[str]]:
+    """
+    Return the objects of each kind, and of kinds that the user may not list why not.
+    """
+    found: list[Found] = []
+    refused = []
+    for info in kinds:
+        try:
+            listing = await kube.list(cluster.resource_of(info), namespace=namespace, fields=fields)
+        except Forbidden as error:
+            if len(kinds) == 1:
+                raise
+            refused.append(error.message)
+        else:
+            found.append((info, tuple(listing.items)))
+    return found, refused
 
 
 class _Follow:
@@ -80,11 +101,13 @@ class _Follow:
         Follow all kinds at once.
         """
         # A watch never gives up: what will not work at all is said by the first request.
-        await kube.list(
-            cluster.resource_of(self._kinds[0]), namespace=self._namespace, fields=self._fields
-        )
+        found, refused = await _listed(kube, self._kinds, self._namespace, self._fields)
+        for message in refused:
+            typer.echo(f"error: {message}", err=True)
+        if not found:
+            raise typer.Exit(cluster.FAILED)
         async with asyncio.TaskGroup() as group:
-            for info in self._kinds:
+            for info, _ in found:
                 group.create_task(self._one(kube, info))
 
     async def _one(self, kube: Kube, info: KindInfo) -> None:
@@ -129,7 +152,7 @@ class _Follow:
         typer.echo(rows[1])
 
 
-def _show(found: list[Found], output: str, *, namespaces: bool) -> None:
+def _show(found: list[Found], output: str, *, namespaces: bool, prefixed: bool) -> None:
     if output in {"json", "yaml"}:
         objects = [
             {"apiVersion": info.api_version, "kind": info.kind, **obj}
@@ -148,7 +171,6 @@ def _show(found: list[Found], output: str, *, namespaces: bool) -> None:
         if at:
             typer.echo()
         wide = output == "wide"
-        prefixed = len(found) > 1
         tables.show(table(info, items, namespaces=namespaces, wide=wide, prefixed=prefixed))
 
 

@@ -20,13 +20,15 @@ PAUSED_BY = "setpoint.dev/paused-by"
 LONGEST = 7 * 24 * 3600.0  # seconds; a longer pause should be a change in Git
 
 _OWNER = "kustomize.toolkit.fluxcd.io/name"
-_Object = Annotated[str, typer.Argument(help="KIND/NAME, such as Deployment/shop.")]
+_Object = Annotated[str, typer.Argument(metavar="KIND/NAME", help="Such as Deployment/shop.")]
 
 
 def pause(
     what: _Object,
-    length: Annotated[str, typer.Option("--for", help="How long, at most 7d.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept on the object.")],
+    length: Annotated[str, typer.Option("--for", metavar="TIME", help="How long, at most 7d.")],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why; kept on the object.")
+    ],
     namespace: Namespace = cluster.NAMESPACE,
 ) -> None:
     """

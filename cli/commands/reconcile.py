@@ -21,7 +21,10 @@ _NOT_ASKED = frozenset({"Alert", "Provider"})  # nobody answers requests for the
 
 def reconcile(
     what: Annotated[
-        list[str], typer.Argument(help="kustomization NAME, source git NAME, receiver NAME.")
+        list[str],
+        typer.Argument(
+            metavar="KIND NAME", help="kustomization NAME, source git NAME, receiver NAME."
+        ),
     ],
     namespace: Namespace = cluster.NAMESPACE,
     with_source: Annotated[bool, typer.Option("--with-source", help="Its source first.")] = False,  # noqa: FBT002

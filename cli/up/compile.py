@@ -28,7 +28,7 @@ def run_compiler(
     """
     Run a `go build -v`, reporting how far it is.
     """
-    reader = _Reader()
+    reader = _Reader(main_package(folder))
     begin = time.monotonic()
     with subprocess.Popen(  # noqa: S603 - the toolchain and constants
         command,
@@ -59,6 +59,14 @@ def run_compiler(
         )
 
 
+def main_package(folder: Path) -> str:
+    """
+    Return the path of a module's main package: the last to be compiled, before all is linked.
+    """
+    words = (folder / "go.mod").read_text(encoding="utf-8").split()
+    return words[words.index("module") + 1]
+
+
 def _ended(process: subprocess.Popen[str]) -> bool:
     try:
         process.wait(timeout=PROGRESS)
@@ -72,7 +80,9 @@ class _Reader:
     Count what `go build -v` says and keep the end of everything else.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, main: str) -> None:
+        self._main = main
+        self._linking = False
         self._built = 0
         self._fetched = 0
         self._other: deque[str] = deque(maxlen=QUOTED)
@@ -87,6 +97,7 @@ class _Reader:
                 self._fetched += 1
             elif _PACKAGE.match(text):
                 self._built += 1
+                self._linking = self._linking or text == self._main
             else:
                 self._other.append(text)
 
@@ -94,6 +105,8 @@ class _Reader:
         """
         Say how far the build is.
         """
+        if self._linking:
+            return "linking"
         if self._built == 0:
             return f"{self._fetched} modules fetched" if self._fetched else "using earlier results"
         return f"{self._built} of about {max(packages, self._built)} packages"

@@ -71,19 +71,21 @@ class Setpoint:
             process.kill()
             process.communicate()
 
-    def declare(self):
+    def declare(self, name="apps"):
         """
-        Put the Kustomization "apps" into the namespace.
+        Put a Kustomization into the namespace.
         """
-        self.namespaced("apply", "-f", "-", stdin=KUSTOMIZATION)
+        named = {**KUSTOMIZATION, "metadata": {"name": name}}
+        self.namespaced("apply", "-f", "-", stdin=named)
 
-    def found(self):
-        return self.namespaced.json("get", "ks", "apps")
+    def found(self, name="apps"):
+        return self.namespaced.json("get", "ks", name)
 
-    def status(self, *conditions, **more):
+    def status(self, *conditions, of="apps", **more):
         """
-        Write the status of "apps", as its service would: conditions as (type, status, message).
+        Write a status, as its service would: conditions as (type, status, message).
         """
+        generation = self.found(of)["metadata"]["generation"]
         told = [
             {
                 "type": type_,
@@ -91,14 +93,13 @@ class Setpoint:
                 "message": message,
                 "reason": "X",
                 "lastTransitionTime": "2026-01-01T00:00:00Z",
-                "observedGeneration": self.found()["metadata"]["generation"],
+                "observedGeneration": generation,
             }
             for type_, status, message in conditions
         ]
-        generation = self.found()["metadata"]["generation"]
         status = {"observedGeneration": generation, "conditions": told, **more}
         patch = json.dumps({"status": status})
-        self.namespaced("patch", "ks", "apps", "--subresource=status", "--type=merge", "-p", patch)
+        self.namespaced("patch", "ks", of, "--subresource=status", "--type=merge", "-p", patch)
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ async def test_events_of_another_cluster_are_not_shown(system, bus):
 async def test_a_request_tells_the_events_of_its_pass_and_no_older_ones(system, bus):
     system.declare()
     await say(bus, system.ns, "of an older pass")
-    process = system.start("reconcile", "ks", "apps", "-n", system.ns)
+    process = system.start("reconcile", "ks", "apps", "-n", system.ns, "--timeout", "30s")
     assert "asked" in await asyncio.to_thread(process.stdout.readline)
     token = system.found()["metadata"]["annotations"]["reconcile.fluxcd.io/requestedAt"]
     await say(bus, system.ns, "Deployment/production/shop configured")
@@ -91,6 +91,20 @@ async def test_a_request_tells_the_events_of_its_pass_and_no_older_ones(system, 
     )
     rest = await asyncio.to_thread(process.stdout.read)
     assert rest.index("Reconciliation finished") < rest.index("Applied")
+    assert process.wait(20) == 0
+
+
+async def test_resume_tells_the_events_of_its_pass(system, bus):
+    system.declare()
+    await asyncio.to_thread(system, "suspend", "ks", "apps", "-n", system.ns)
+    await say(bus, system.ns, "of an older pass")
+    process = system.start("resume", "ks", "apps", "-n", system.ns, "--timeout", "30s")
+    assert "resumed" in await asyncio.to_thread(process.stdout.readline)
+    await say(bus, system.ns, "Deployment/production/shop configured")
+    told = await asyncio.to_thread(process.stdout.readline)
+    assert told == "  Progressing: Deployment/production/shop configured\n"
+    await asyncio.to_thread(system.status, ("Ready", "True", "Applied"))
+    assert "Applied" in await asyncio.to_thread(process.stdout.read)
     assert process.wait(20) == 0
 
 

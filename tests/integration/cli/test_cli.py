@@ -3,8 +3,10 @@
 import json
 import signal
 import time
+from pathlib import Path
 
 import pytest
+import yaml
 
 REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 READY = ("Ready", "True", "Applied revision: main")
@@ -57,6 +59,53 @@ def test_a_resumed_object_is_waited_for_until_its_pass_has_ended(setpoint):
     setpoint.status(("Ready", "False", "no such path"))
     assert "✗" in line_with(process, "no such path")
     assert process.wait(20) == 1
+
+
+def test_all_of_a_kind_are_suspended_and_resumed(setpoint):
+    words = ("ks", "--all", "-n", setpoint.ns)
+    assert "there are no kustomizations" in setpoint("suspend", *words, code=1)
+    setpoint.declare("apps")
+    setpoint.declare("infra")
+    setpoint("suspend", "ks", "apps", "-n", setpoint.ns, "--reason", "an older one")
+    text = setpoint("suspend", *words)
+    assert f"Kustomization {setpoint.ns}/infra suspended" in text
+    assert "apps suspended" not in text
+    assert annotations(setpoint.found())["setpoint.dev/suspend-reason"] == "an older one"
+    assert "are suspended already" in setpoint("suspend", *words)
+    process = setpoint.start("resume", *words)
+    line_with(process, "apps resumed")
+    line_with(process, "infra resumed")
+    setpoint.status(("Ready", "False", "no such path"), of="apps")
+    setpoint.status(READY, of="infra")
+    assert "apps" in line_with(process, "✗")
+    assert "infra" in line_with(process, "✔")
+    assert process.wait(20) == 1
+    assert "no kustomizations" in setpoint("resume", *words)
+
+
+def test_kinds_that_a_user_may_not_list_are_named_beside_the_others(setpoint, tmp_path):
+    setpoint.declare()
+    config = setpoint.environment["KUBECONFIG"]
+    setpoint.namespaced("create", "serviceaccount", "reader")
+    rights = ("--verb=list", "--verb=get", "--verb=watch")
+    kinds = "kustomizations.kustomize.toolkit.fluxcd.io"
+    setpoint.namespaced("create", "role", "reader", *rights, f"--resource={kinds}")
+    account = f"--serviceaccount={setpoint.ns}:reader"
+    setpoint.namespaced("create", "rolebinding", "reader", "--role=reader", account)
+    token = setpoint.namespaced("create", "token", "reader").strip()
+    limited = yaml.safe_load(Path(config).read_text())
+    limited["users"] = [{"name": one["name"], "user": {"token": token}} for one in limited["users"]]
+    path = tmp_path / "limited"
+    path.write_text(yaml.safe_dump(limited))
+    words = ("-n", setpoint.ns, "--kubeconfig", str(path))
+    text = setpoint("get", "all", *words, code=1)
+    assert "kustomization/apps" in text
+    assert text.count("error: ") == 4
+    assert "GitRepository" in text
+    assert "error" not in setpoint("get", "ks", *words)
+    assert "GitRepository" in setpoint("get", "sources", "git", *words, code=1)
+    process = setpoint.start("get", "all", "--watch", *words)
+    line_with(process, "kustomization/apps")
 
 
 @pytest.mark.parametrize(

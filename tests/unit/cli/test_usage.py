@@ -33,6 +33,34 @@ def test_the_help_of_each_command_has_an_example_and_the_connection(command):
 
 
 @pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        ("up", ""),
+        ("down", ""),
+        ("install", ""),
+        ("get", " [KIND [NAME]]"),
+        ("reconcile", " KIND NAME"),
+        ("suspend", " KIND [NAME]"),
+        ("resume", " KIND [NAME]"),
+        ("pause", " KIND/NAME"),
+        ("unpause", " KIND/NAME"),
+        ("events", ""),
+        ("drift", " [KIND/NAME]"),
+        ("deadletters list", ""),
+        ("deadletters show", " ID"),
+        ("deadletters replay", " [ID...]"),
+        ("deadletters drop", " [ID...]"),
+    ],
+)
+def test_help_names_what_is_typed_and_no_types_of_the_language(command, usage):
+    text = run(f"{command} --help").output
+    assert f"{command} [OPTIONS]{usage}\n" in text
+    assert f"setpoint {command}" in text.partition("Example")[2]
+    assert "<" not in text
+    assert {"STR", "TEXT...", "INTEGER"}.isdisjoint(text.split())
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ("get nonsense", "no kind is called"),
@@ -52,6 +80,9 @@ def test_the_help_of_each_command_has_an_example_and_the_connection(command):
         ("drift ks/a=b", "is no name"),
         ("events --for ks/*", "is no name"),
         ("get ks -n a/b", "is no name"),
+        ("suspend ks", "a kind and a name"),
+        ("suspend ks apps --all", "--all: expected a kind alone"),
+        ("resume all --all", "--all: expected a kind alone"),
         ("deadletters drop", "--all"),
         ("deadletters replay 1 --all", "--all"),
     ],
