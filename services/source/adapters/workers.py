@@ -65,6 +65,7 @@ class Workers:
         self._free = asyncio.Semaphore(size)
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
+        self._releasing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """
@@ -75,8 +76,9 @@ class Workers:
 
     async def close(self) -> None:
         """
-        Kill them all.
+        Kill them all, and wait for those whose caller did not.
         """
+        await asyncio.gather(*self._releasing, return_exceptions=True)
         for worker in list(self._all):
             await worker.kill()
         self._all.clear()
@@ -111,7 +113,10 @@ class Workers:
                     reason="GitOperationFailed",
                 ) from exc
             finally:
-                await asyncio.shield(self._release(worker, where, keep=done))
+                release = asyncio.create_task(self._release(worker, where, keep=done))
+                self._releasing.add(release)
+                release.add_done_callback(self._releasing.discard)
+                await asyncio.shield(release)
         return result
 
     def _folder(self) -> Path:

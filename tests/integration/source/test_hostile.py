@@ -46,6 +46,25 @@ async def test_slow_looks_at_one_host_leave_workers_for_the_others(tmp_path, wor
     assert all(isinstance(item, TransientError) for item in results)
 
 
+async def test_a_look_that_is_cancelled_has_left_nothing_when_the_workers_are_closed(
+    origin, workers, ask, tmp_path
+):
+    asked = asyncio.Event()
+
+    async def silent(_reader, _writer):
+        asked.set()
+        await asyncio.Event().wait()
+
+    async with hostile(silent) as url:
+        look = asyncio.create_task(origin.look(ask(url, timeout=30)))
+        await asked.wait()
+        while not look.done():  # also by whoever has no patience for the end of the worker
+            look.cancel()
+            await asyncio.sleep(0)
+        await workers.close()
+        assert list((tmp_path / "workers").iterdir()) == []
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 async def test_a_body_that_ends_early_is_an_error_and_the_next_try_works(
     origin, repo, server, ask, share
