@@ -73,7 +73,7 @@ def unpause(what: _Object, namespace: Namespace = cluster.NAMESPACE) -> None:
             return f"{shown} was not paused"
         notes = dict.fromkeys((PAUSED_UNTIL, PAUSED_REASON, PAUSED_BY))
         await _note(kube, resource, namespace, name, notes)
-        return f"{shown} is healed again, within half a minute"
+        return f"{shown} is healed again"
 
     typer.echo(f"✔ {cluster.run(work)}")
 

@@ -26,6 +26,7 @@ from services.reconciler.core.options import DEFAULT
 from services.reconciler.core.receipt import Receipt
 from services.reconciler.core.rollout import Rollout
 from services.reconciler.core.sources import Source
+from services.reconciler.core.standing import DriftAction
 from services.reconciler.declaration import Declaration, Json
 from services.reconciler.marks import Marks
 from services.reconciler.memory import Memory
@@ -157,10 +158,17 @@ class Lane(Declaration):
                     self.marks.drifted.pop(key, None)
             case Drifted() | Verify() if self.marks.held(key, gone=_gone(verdict)):
                 pass
+            case Drifted() | Verify() if self._paused_no_longer(key, seen):
+                self.marks.mark(key, certain=True)
             case Drifted() if key not in self.memory.standing or _gone(verdict):
                 self.marks.mark(key, certain=True)
             case Drifted() | Verify():
                 self.marks.mark_in_time(key)
+
+    def _paused_no_longer(self, key: ObjectKey, seen: Observed | Gone) -> bool:
+        held = self.memory.standing.get(key)
+        paused = held is not None and held.standing.action is DriftAction.PAUSED
+        return paused and isinstance(seen, Observed) and not seen.paused
 
     def notice_other(self, key: ObjectKey, obj: Json | None) -> None:
         """

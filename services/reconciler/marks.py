@@ -76,7 +76,7 @@ class Marks:
 
     def look_at(self, key: ObjectKey, when: datetime, *, held: bool) -> None:
         """
-        Look at an object in a fight again then; if ``held``, no sooner.
+        Look at an object in a fight or a pause again then; if ``held``, no sooner.
         """
         delay = (when - self._clock.now()).total_seconds()
         self._later[key] = self._clock.monotonic() + delay
@@ -109,6 +109,7 @@ class Marks:
         """
         Return when an object has to be looked at, as monotonic seconds; infinite if none has to.
         """
+        times = [*self._later.values()]
         if self.drifted:  # what could not be looked at; everything else wakes the lane
-            return self._clock.monotonic() + VERIFY_EVERY
-        return min(self._later.values(), default=float("inf"))
+            times.append(self._clock.monotonic() + VERIFY_EVERY)
+        return min(times, default=float("inf"))

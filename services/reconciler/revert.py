@@ -141,6 +141,7 @@ class Revert:
     ) -> None:
         now = self._clock.now()
         if pause := self._pause(lane, wanted, live):
+            lane.marks.look_at(wanted.key, pause.until, held=False)
             await self._stand(lane, report, DriftAction.PAUSED, self._mask(str(pause)))
             return
         if mode_of(lane.spec) is Mode.WARN:

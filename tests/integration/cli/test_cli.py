@@ -190,7 +190,7 @@ def test_an_object_is_paused_and_healed_again(setpoint):
     setpoint.status(READY, drift=[drift | {"action": "paused"}])
     until = notes["setpoint.dev/paused-until"]
     assert f"(paused until {until}; by nobody known)" in setpoint("drift", "-n", setpoint.ns)
-    assert "within half a minute" in setpoint("unpause", *words)
+    assert "is healed again" in setpoint("unpause", *words)
     assert annotations(setpoint.namespaced.json("get", "configmap", "page")) == {}
     assert "was not paused" in setpoint("unpause", *words)
 

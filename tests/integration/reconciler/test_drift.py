@@ -1,6 +1,7 @@
 """Drift: seen by watch, explained, and healed; each kind of edit."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -137,14 +138,25 @@ async def test_warn_reports_once_and_leaves_the_object_until_a_new_revision(app)
     await app.eventually(lambda: not app.condition("Drifted"), "no drift stands")
 
 
-async def test_a_paused_object_is_left_and_reported(app):
-    app.kubectl("annotate", "configmap", "conf", "setpoint.dev/paused-until=2026-12-01T00:00:00Z")
+def paused_for(seconds):
+    until = datetime.now(UTC) + timedelta(seconds=seconds)
+    return f"setpoint.dev/paused-until={until:%Y-%m-%dT%H:%M:%SZ}"
+
+
+async def test_a_paused_object_is_left_and_reported_and_healed_as_soon_as_the_pause_is_gone(app):
+    app.kubectl("annotate", "configmap", "conf", paused_for(3600))
     app.kubectl("patch", "configmap", "conf", "--type=merge", "-p", '{"data":{"a":"9"}}')
     told = await facts(app, "data.a")
     assert told["action"] == "paused"
     assert app.live("configmap", "conf")["data"] == {"a": "9"}
     app.kubectl("annotate", "configmap", "conf", "setpoint.dev/paused-until-")
-    await app.settled()
+    await app.eventually(lambda: app.live("configmap", "conf")["data"] == {"a": "1"}, "healed")
+
+
+async def test_a_pause_ends_by_itself(app):
+    app.kubectl("annotate", "configmap", "conf", paused_for(12))
+    app.kubectl("patch", "configmap", "conf", "--type=merge", "-p", '{"data":{"a":"9"}}')
+    assert (await facts(app, "data.a"))["action"] == "paused"
     await app.eventually(lambda: app.live("configmap", "conf")["data"] == {"a": "1"}, "healed")
 
 

@@ -5,11 +5,16 @@ from datetime import timedelta
 import pytest
 
 from services.reconciler.apply import Apply
+from services.reconciler.core.drift import DriftKind
+from services.reconciler.core.explain import DriftReport
 from services.reconciler.core.fights import Fight
 from services.reconciler.core.inventory import Inventory
+from services.reconciler.core.pause import PAUSED_UNTIL
 from services.reconciler.core.receipt import receipt_from_response
+from services.reconciler.core.standing import DriftAction, Standing
 from services.reconciler.lane import Lane
 from services.reconciler.marks import VERIFY_EVERY
+from services.reconciler.memory import Held
 from shared.errors import TransientError
 from tests.fakes.clock import FakeClock
 from tests.fakes.reconciler.api import FakeApi
@@ -68,6 +73,24 @@ def test_the_pause_of_one_object_delays_no_other_work(lane, clock, api):
     lane.notice(CONF.key, annotated(api))
     lane.marks.look_again()
     assert lane.marks.drifted == {}
+
+
+def test_what_cannot_be_read_delays_nothing_that_is_due_sooner(lane, clock):
+    lane.marks.put_back(CONF.key, certain=True)
+    assert lane.next_time() == VERIFY_EVERY
+    lane.marks.look_at(CONF.key, clock.now() + timedelta(seconds=5), held=False)
+    assert lane.next_time() == 5
+
+
+@pytest.mark.parametrize(("until", "marked"), [("2999-01-01T00:00:00Z", False), (None, True)])
+def test_an_object_that_is_paused_no_longer_is_looked_at_at_once(lane, clock, api, until, marked):
+    report = DriftReport(key=CONF.key, kind=DriftKind.CHANGED)
+    standing = Standing(report=report, action=DriftAction.PAUSED, since="", text="")
+    lane.memory.standing[CONF.key] = Held(standing=standing, token="")
+    lane.memory.verified[CONF.key] = clock.monotonic()
+    change = {"metadata": {"annotations": {PAUSED_UNTIL: until}}} if until else {"data": {"a": "9"}}
+    lane.notice(CONF.key, api.edit(CONF.key, change))
+    assert (CONF.key in lane.marks.drifted) == marked
 
 
 def fight(clock, manager):
