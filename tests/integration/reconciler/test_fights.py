@@ -154,6 +154,19 @@ async def test_an_autoscaler_beside_declared_replicas_is_let_go_on(app, proxy):
     assert (await app.ready())["status"] == "True"
 
 
+@pytest.mark.timeout(240)
+async def test_the_real_autoscaler_is_let_go_on_at_its_own_slow_pace(app, proxy):
+    # It acts by its minimum, without metrics; every 15 s, so that a fight takes a minute to see.
+    app.kubectl("autoscale", "deployment", "web", "--min=3", "--max=5")
+    await app.eventually(lambda: app.condition("Drifted"), "a fight", within=180)
+    assert app.condition("Drifted")["reason"] == "DriftFight"
+    (told,) = await app.events("DriftFight")
+    assert "kube-controller-manager" in told.message
+    assert app.live("deployment", "web")["spec"]["replicas"] == 3
+    assert applies(proxy, "deployments", "web") == REVERTS
+    assert app.condition("Ready")["status"] == "True"
+
+
 @pytest.fixture
 def role(rec):
     name = f"{rec.ns}-all"
