@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from services.reconciler.apply import Apply
+from services.reconciler.apply import Applied, Apply
 from services.reconciler.conclude import Conclude, Ended, Result
 from services.reconciler.core import conditions, messages, obstacles
 from services.reconciler.core.dependencies import SourceState
@@ -186,17 +186,7 @@ class Reconcile:
         lane.memory.refused |= {key: one.message for key, one in done.refused.items()}
         refused = [Refusal(key=key, message=why) for key, why in lane.memory.refused.items()]
         plan = with_refused(plan, refused)
-        failures: list[Refusal] = []
-        inventory = plan.inventory
-        if plan.prunes and plan.may_prune:
-            pruned = await self._steps.prune.run(lane, [step.key for step in plan.prunes])
-            point("reconciler.all-pruned")
-            failures = [Refusal(key=key, message=why) for key, why in pruned.failed.items()]
-            inventory = inventory.trim((*pruned.deleted, *pruned.gone))
-            done.actions |= dict.fromkeys(pruned.deleted, Action.DELETED)
-            for key in (*pruned.deleted, *pruned.gone):
-                lane.marks.take(key)
-                lane.memory.forget(key)
+        inventory, failures = await self._prune(lane, plan, done)
         lane.inventory = inventory
         self._lanes.recorded(lane)
         changed = any(action is not Action.UNCHANGED for action in done.actions.values())
@@ -210,6 +200,24 @@ class Reconcile:
             total=len(lane.memory.desired.keys() | {one.key for one in plan.refused}),
             anew=anew or changed,
         )
+
+    async def _prune(
+        self, lane: Lane, plan: Plan, done: Applied
+    ) -> tuple[Inventory, list[Refusal]]:
+        """
+        Delete what is not declared any more; return what is recorded then, and what stays.
+        """
+        if not plan.prunes or not plan.may_prune:
+            return plan.inventory, []
+        pruned = await self._steps.prune.run(lane, [step.key for step in plan.prunes])
+        point("reconciler.all-pruned")
+        ended = (*pruned.deleted, *pruned.gone)
+        done.actions |= dict.fromkeys(pruned.deleted, Action.DELETED)
+        for key in ended:
+            lane.marks.take(key)
+            lane.memory.forget(key)
+        failures = [Refusal(key=key, message=why) for key, why in pruned.failed.items()]
+        return plan.inventory.trim(ended), failures
 
     async def _record(self, lane: Lane, plan: Plan, source: Source) -> None:
         """
