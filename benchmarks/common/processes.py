@@ -1,0 +1,98 @@
+"""
+What processes cost, from `/proc`: CPU seconds and resident memory.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.common.system import SERVICES, System
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_MEGABYTE = 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """
+    One process: CPU seconds since its start, resident megabytes now and at most.
+    """
+
+    cpu: float
+    memory: float
+    peak: float
+
+
+def usage(pid: int) -> Usage:
+    """
+    Read a process; one that is gone has used nothing.
+    """
+    folder = Path(f"/proc/{pid}")
+    try:
+        fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        lines = (folder / "status").read_text().splitlines()
+    except OSError:
+        return Usage(cpu=0.0, memory=0.0, peak=0.0)
+    peak = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), "0")
+    return Usage(
+        cpu=(int(fields[11]) + int(fields[12])) / _TICKS,
+        memory=int(fields[21]) * _PAGE / _MEGABYTE,
+        peak=int(peak) * 1024 / _MEGABYTE,
+    )
+
+
+def children(pid: int) -> list[int]:
+    """
+    Return the processes that one has started itself, in the order of their start.
+    """
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        found += [int(word) for word in task.read_text().split()]
+    return sorted(found)
+
+
+def parts(system: System) -> dict[str, int]:
+    """
+    Return the process ids of the services and of their workers, by name.
+    """
+    found = {}
+    for name in SERVICES:
+        pid = system.pid(name)
+        found[name] = pid
+        found |= {f"{name} worker {n}": child for n, child in enumerate(children(pid))}
+    return found
+
+
+class Meter:
+    """
+    What each part has used since the meter was made.
+    """
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._before = {pid: usage(pid).cpu for pid in parts(system).values()}
+
+    def read(self) -> dict[str, Usage]:
+        """
+        Return the usage by part: CPU since the beginning, memory as it is.
+        """
+        found = {}
+        for name, pid in parts(self._system).items():
+            now = usage(pid)
+            cpu = round(now.cpu - self._before.get(pid, 0.0), 2)
+            found[name] = Usage(cpu=cpu, memory=round(now.memory, 1), peak=round(now.peak, 1))
+        return found
+
+
+def workers(read: Mapping[str, Usage], service: str) -> Usage:
+    """
+    Sum up the workers of a service.
+    """
+    found = [one for name, one in read.items() if name.startswith(f"{service} worker")]
+    return Usage(
+        cpu=round(sum(one.cpu for one in found), 2),
+        memory=round(sum(one.memory for one in found), 1),
+        peak=round(sum(one.peak for one in found), 1),
+    )

@@ -1,0 +1,314 @@
+"""
+Many Kustomizations of four objects each, from one repository: install, change of all, restart.
+
+Starts a system of its own with `setpoint up`. First a bare client applies the same objects: that is
+the floor of this ground. Then N Kustomizations are declared, all of one path, each with a name
+suffix of its own; they are Ready when a watch of this program sees it. Then one commit changes the
+Deployment of all, a quiet pass of each is asked for, and the reconciler is killed: once with its
+receipts, once with NATS wiped.
+"""
+
+import argparse
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+import time
+from contextlib import aclosing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import structlog
+import yaml
+
+from benchmarks.common.floor import PARALLEL, apply_all, floor
+from benchmarks.common.processes import Meter, Usage, workers
+from benchmarks.common.report import say, table, write
+from benchmarks.common.requests import counted
+from benchmarks.common.sets import KINDS, objects
+from benchmarks.common.system import System, running
+from shared.kube import Kube, Resource
+from shared.kube.watch import Changed, Listed
+
+NAMESPACE = "many"
+GROUP = "kustomize.toolkit.fluxcd.io"
+TIMEOUT = 900.0
+SETTLE = 3.0  # seconds for what comes last: Kubernetes Events, deliveries
+REQUESTED = "reconcile.fluxcd.io/requestedAt"
+Json = dict[str, Any]
+
+
+class Kustomizations:
+    """
+    What a watch of this program has seen of the Kustomizations.
+    """
+
+    def __init__(self, kube: Kube, kind: Resource) -> None:
+        self._kube, self._kind = kube, kind
+        self.seen: dict[str, Json] = {}
+        self._moved = asyncio.Event()
+
+    async def follow(self) -> None:
+        async with aclosing(self._kube.watch(self._kind, namespace=NAMESPACE)) as events:
+            async for event in events:
+                found = event.items if isinstance(event, Listed) else ()
+                found = (event.object,) if isinstance(event, Changed) else found
+                for one in found:
+                    self.seen[one["metadata"]["name"]] = one
+                self._moved.set()
+
+    async def until(self, names: list[str], holds: Any) -> None:
+        left = set(names)
+        async with asyncio.timeout(TIMEOUT):
+            while left := {name for name in left if not holds(self.seen.get(name, {}))}:
+                self._moved.clear()
+                await self._moved.wait()
+
+
+def ready(one: Json, revision: str = "") -> bool:
+    status = one.get("status", {})
+    said = {c["type"]: c["status"] for c in status.get("conditions", [])}
+    return said.get("Ready") == "True" and status.get("lastAppliedRevision", "").endswith(revision)
+
+
+def declaration(name: str, *, wait: bool) -> Json:
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": "Kustomization",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "interval": "1h",
+            "path": "./many",
+            "prune": True,
+            "wait": wait,
+            "targetNamespace": NAMESPACE,
+            "nameSuffix": f"-{name}",
+            "sourceRef": {"kind": "GitRepository", "name": "example", "namespace": "flux-system"},
+        },
+    }
+
+
+def files(tag: str) -> dict[str, str]:
+    found = {}
+    for one in objects("app", "", tag):
+        found[f"{one['kind'].lower()}.yaml"] = yaml.safe_dump(one)
+    listing = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": sorted(found),
+    }
+    found["kustomization.yaml"] = yaml.safe_dump(listing)
+    return {f"many/{name}": text for name, text in found.items()}
+
+
+class Many:
+    """
+    One run.
+    """
+
+    def __init__(self, system: System, count: int, *, wait: bool) -> None:
+        self.system, self.kube = system, system.kube
+        self.names = [f"k{number:04}" for number in range(count)]
+        self.wait = wait
+        self.result: Json = {"count": count, "wait": wait}
+
+    async def run(self) -> Json:
+        await apply_all(self.kube, [_namespace("floor"), _namespace(NAMESPACE)])
+        kind = await self.kube.resource(GROUP, "Kustomization")
+        self.watched = Kustomizations(self.kube, kind)
+        self.kind = kind
+        await self.system.commit(files("v1"))
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(self.watched.follow())
+            await self._floors()
+            await self._step("install", self._install())
+            await self._step("change", self._change())
+            await self._step("quiet", self._quiet())
+            await self._step("restart", self._restart(wipe=False))
+            await self._step("restart_wiped", self._restart(wipe=True))
+            following.cancel()
+        return self.result
+
+    async def _floors(self) -> None:
+        for name, tag in (("floor_install", "v1"), ("floor_change", "v2")):
+            say(f"{name}: a bare client, {len(self.names)} sets")
+            applied, done = await floor(self.kube, "floor", self.names, tag)
+            self.result[name] = {"applied": round(applied, 2), "seconds": round(done, 2)}
+            await asyncio.sleep(SETTLE)
+
+    async def _step(self, name: str, work: Any) -> None:
+        say(name)
+        meter = Meter(self.system)
+        before = await counted(self.system.home / ".setpoint" / "kubeconfig")
+        found = await work
+        used = meter.read()
+        await asyncio.sleep(SETTLE)
+        after = await counted(self.system.home / ".setpoint" / "kubeconfig")
+        self.result[name] = found | {
+            "usage": {part: asdict(one) for part, one in used.items()},
+            "requests": dict((after - before).most_common(12)),
+        }
+        self._summed(name, used)
+
+    def _summed(self, name: str, used: dict[str, Usage]) -> None:
+        reconciler = used["reconciler"]
+        self.result[name] |= {
+            "cpu_ms_each": round(1000 * reconciler.cpu / len(self.names), 1),
+            "memory": reconciler.memory,
+            "workers_memory": workers(used, "reconciler").memory,
+        }
+
+    async def _install(self) -> Json:
+        begin = time.monotonic()
+        declared = [declaration(name, wait=self.wait) for name in self.names]
+        await apply_all(self.kube, declared, manager="bench")
+        created = time.monotonic() - begin
+        await self.watched.until(self.names, ready)
+        return {"created": round(created, 2), "seconds": round(time.monotonic() - begin, 2)}
+
+    async def _change(self) -> Json:
+        await self.system.commit(files("v2"), push=False)
+        head = (self.system.work / ".git" / "refs" / "heads" / "main").read_text().strip()
+        begin = time.monotonic()
+        await self.system.git("push", "--quiet")
+        pushed = time.monotonic() - begin
+        await self.watched.until(self.names, lambda one: ready(one, head))
+        return {"pushed": round(pushed, 2), "seconds": round(time.monotonic() - begin, 2)}
+
+    async def _quiet(self) -> Json:
+        before = await self._versions()
+        begin = time.monotonic()
+        await self._answered(await self._ask())
+        seconds = time.monotonic() - begin
+        return {"seconds": round(seconds, 2), "objects_changed": await self._changed(before)}
+
+    async def _restart(self, *, wipe: bool) -> Json:
+        before = await self._versions()
+        pid = self.system.pid("reconciler")
+        os.kill(pid, signal.SIGSTOP)
+        if wipe:
+            await self._wipe_nats()
+        token = await self._ask()
+        begin = time.monotonic()
+        os.kill(pid, signal.SIGKILL)
+        await self.system.started_again("reconciler", pid)
+        started = time.monotonic()
+        first = asyncio.create_task(self._answered(token, names=self.names, first=True))
+        await self._answered(token)
+        seconds = time.monotonic() - started
+        useful = await first - started
+        return {
+            "away": round(started - begin, 2),
+            "useful": round(useful, 2),
+            "seconds": round(seconds, 2),
+            "objects_changed": await self._changed(before),
+        }
+
+    async def _wipe_nats(self) -> None:
+        pid = self.system.pid("nats")
+        os.kill(pid, signal.SIGSTOP)
+        shutil.rmtree(self.system.home / ".setpoint" / "data" / "nats" / "jetstream")
+        os.kill(pid, signal.SIGKILL)
+        await self.system.started_again("nats", pid)
+
+    async def _ask(self) -> str:
+        """
+        Ask all for a pass, as `setpoint reconcile` does, and return the token.
+        """
+        token = str(time.time())
+        patch = {"metadata": {"annotations": {REQUESTED: token}}}
+        waiting = iter(self.names)
+
+        async def work() -> None:
+            for name in waiting:
+                await self.kube.merge_patch(self.kind, NAMESPACE, name, patch, manager="bench")
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(PARALLEL):
+                group.create_task(work())
+        return token
+
+    async def _answered(
+        self, token: str, *, names: list[str] | None = None, first: bool = False
+    ) -> float:
+        def holds(one: Json) -> bool:
+            return bool(one.get("status", {}).get("lastHandledReconcileAt") == token)
+
+        if first:
+            await self._first(holds)
+        else:
+            await self.watched.until(names or self.names, holds)
+        return time.monotonic()
+
+    async def _first(self, holds: Any) -> None:
+        async with asyncio.timeout(TIMEOUT):
+            while not any(holds(self.watched.seen[name]) for name in self.names):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    async def _versions(self) -> dict[str, str]:
+        found = {}
+        for group, kind in KINDS:
+            resource = await self.kube.resource(group, kind)
+            listed = await self.kube.list(resource, namespace=NAMESPACE, metadata_only=True)
+            for one in listed.items:
+                meta = one["metadata"]
+                if "kustomize.toolkit.fluxcd.io/name" in meta.get("labels", {}):
+                    found[f"{kind}/{meta['name']}"] = meta["resourceVersion"]
+        return found
+
+    async def _changed(self, before: dict[str, str]) -> int:
+        after = await self._versions()
+        return sum(before.get(key) != after.get(key) for key in before.keys() | after.keys())
+
+
+def _namespace(name: str) -> Json:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def rows(result: Json) -> list[list[object]]:
+    """
+    Return the table.
+    """
+    found: list[list[object]] = [
+        ["", "seconds", "floor", "times", "CPU ms each", "reconciler MB", "workers MB", "changed"]
+    ]
+    for name in ("install", "change", "quiet", "restart", "restart_wiped"):
+        one = result[name]
+        low = result.get(f"floor_{name}", {}).get("seconds", "")
+        times = f"{one['seconds'] / low:.2f}" if low else ""
+        figures = [one["cpu_ms_each"], one["memory"], one["workers_memory"]]
+        found.append([name, one["seconds"], low, times, *figures, one.get("objects_changed", "")])
+    return found
+
+
+async def measure(count: int, *, wait: bool) -> Json:
+    """
+    Start a system and measure everything on it.
+    """
+    with tempfile.TemporaryDirectory(prefix="setpoint-bench-") as folder:
+        async with running(Path(folder)) as system:
+            return await Many(system, count, wait=wait).run()
+
+
+def main() -> None:
+    """
+    Measure, print the tables and write the file.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, nargs="+", default=[100, 500, 1000])
+    parser.add_argument("--no-wait", action="store_true", help="declare `wait: false`")
+    given = parser.parse_args()
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    found = []
+    for count in given.count:
+        result = asyncio.run(measure(count, wait=not given.no_wait))
+        found.append(result)
+        print(f"\n{count} Kustomizations, wait: {str(result['wait']).lower()}")
+        print(table(rows(result)), flush=True)
+        write("many-no-wait" if given.no_wait else "many", {"runs": found})
+
+
+if __name__ == "__main__":
+    main()
