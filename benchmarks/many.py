@@ -15,6 +15,7 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from pathlib import Path
@@ -48,6 +49,8 @@ class Kustomizations:
     def __init__(self, kube: Kube, kind: Resource) -> None:
         self._kube, self._kind = kube, kind
         self.seen: dict[str, Json] = {}
+        self._left: set[str] = set()
+        self._holds: Callable[[Json], bool] = bool
         self._moved = asyncio.Event()
 
     async def follow(self) -> None:
@@ -56,13 +59,22 @@ class Kustomizations:
                 found = event.items if isinstance(event, Listed) else ()
                 found = (event.object,) if isinstance(event, Changed) else found
                 for one in found:
-                    self.seen[one["metadata"]["name"]] = one
-                self._moved.set()
+                    name = one["metadata"]["name"]
+                    self.seen[name] = one
+                    if name in self._left and self._holds(one):
+                        self._left.discard(name)
+                        self._moved.set()
 
-    async def until(self, names: list[str], holds: Any) -> None:
-        left = set(names)
+    async def until(
+        self, names: Sequence[str], holds: Callable[[Json], bool], *, left: int = 0
+    ) -> None:
+        """
+        Wait until something holds of all but ``left``; each object is looked at when it changes.
+        """
+        self._holds = holds
+        self._left = {name for name in names if not holds(self.seen.get(name, {}))}
         async with asyncio.timeout(TIMEOUT):
-            while left := {name for name in left if not holds(self.seen.get(name, {}))}:
+            while len(self._left) > left:
                 self._moved.clear()
                 await self._moved.wait()
 
@@ -134,11 +146,16 @@ class Many:
     async def _floors(self) -> None:
         for name, tag in (("floor_install", "v1"), ("floor_change", "v2")):
             say(f"{name}: a bare client, {len(self.names)} sets")
+            meter = Meter(self.system)
             applied, done = await floor(self.kube, "floor", self.names, tag)
-            self.result[name] = {"applied": round(applied, 2), "seconds": round(done, 2)}
+            self.result[name] = {
+                "applied": round(applied, 2),
+                "seconds": round(done, 2),
+                "usage": {part: asdict(one) for part, one in meter.read().items()},
+            }
             await asyncio.sleep(SETTLE)
 
-    async def _step(self, name: str, work: Any) -> None:
+    async def _step(self, name: str, work: Awaitable[Json]) -> None:
         say(name)
         meter = Meter(self.system)
         before = await counted(self.system.home / ".setpoint" / "kubeconfig")
@@ -195,10 +212,10 @@ class Many:
         os.kill(pid, signal.SIGKILL)
         await self.system.started_again("reconciler", pid)
         started = time.monotonic()
-        first = asyncio.create_task(self._answered(token, names=self.names, first=True))
+        await self._answered(token, left=len(self.names) - 1)
+        useful = time.monotonic() - started
         await self._answered(token)
         seconds = time.monotonic() - started
-        useful = await first - started
         return {
             "away": round(started - begin, 2),
             "useful": round(useful, 2),
@@ -230,22 +247,11 @@ class Many:
                 group.create_task(work())
         return token
 
-    async def _answered(
-        self, token: str, *, names: list[str] | None = None, first: bool = False
-    ) -> float:
+    async def _answered(self, token: str, *, left: int = 0) -> None:
         def holds(one: Json) -> bool:
             return bool(one.get("status", {}).get("lastHandledReconcileAt") == token)
 
-        if first:
-            await self._first(holds)
-        else:
-            await self.watched.until(names or self.names, holds)
-        return time.monotonic()
-
-    async def _first(self, holds: Any) -> None:
-        async with asyncio.timeout(TIMEOUT):
-            while not any(holds(self.watched.seen[name]) for name in self.names):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await self.watched.until(self.names, holds, left=left)
 
     async def _versions(self) -> dict[str, str]:
         found = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.common.system import SERVICES, System
 
+GROUND = ("devcluster", "kube-apiserver", "kube-controller-manager", "nats-server")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MEGABYTE = 1e6
@@ -53,11 +54,25 @@ def children(pid: int) -> list[int]:
     return sorted(found)
 
 
+def ground(system: System) -> dict[str, int]:
+    """
+    Return the process ids of what the services stand on: the control plane's parts and NATS.
+    """
+    found, new = {}, children(system.up)
+    while new:
+        for pid in new:
+            name = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+            if Path(name).name in GROUND:
+                found[Path(name).name] = pid
+        new = [child for pid in new for child in children(pid)]
+    return found
+
+
 def parts(system: System) -> dict[str, int]:
     """
-    Return the process ids of the services and of their workers, by name.
+    Return the process ids of everything, by name; workers are numbered.
     """
-    found = {}
+    found = ground(system) | {"setpoint up": system.up, "this program": os.getpid()}
     for name in SERVICES:
         pid = system.pid(name)
         found[name] = pid

@@ -25,8 +25,9 @@ class System:
     A running `setpoint up` whose example is Ready, and a clone of the example's repository.
     """
 
-    def __init__(self, home: Path, kube: Kube, ready_seconds: float) -> None:
+    def __init__(self, home: Path, up: int, kube: Kube, ready_seconds: float) -> None:
         self.home = home
+        self.up = up  # the process id of `setpoint up`
         self.kube = kube
         self.ready_seconds = ready_seconds
         self.work = home / "work"
@@ -111,7 +112,7 @@ async def running(home: Path, *, audit: bool = False, **environment: str) -> Asy
                 await asyncio.sleep(_LOOK)
         ready = time.monotonic() - begin
         kube = await Kube.connect(home / ".setpoint" / "kubeconfig", name="bench")
-        system = System(home, kube, ready)
+        system = System(home, process.pid, kube, ready)
         await system.git("clone", "--quiet", system.env["GIT_URL"], str(system.work), cwd=home)
         try:
             yield system
