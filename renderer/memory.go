@@ -11,6 +11,9 @@ import (
 )
 
 const (
+	// garbage is how much may be made before it is collected, in percent of what is in use: a render
+	// makes a hundred times what it keeps, and a worker at rest keeps little.
+	garbage = 400
 	// softMemory makes the collector work hard before the hard limit is near.
 	softMemory = 200 << 20
 	// hardMemory ends the process: one render must not take the machine with it.
@@ -23,6 +26,7 @@ const (
 
 // guard ends the process when it needs too much memory or its parent is gone.
 func guard(last *os.File) {
+	debug.SetGCPercent(garbage)
 	debug.SetMemoryLimit(softMemory)
 	parent := os.Getppid()
 	for range time.Tick(watchEvery) {

@@ -4,25 +4,28 @@ End a pass: health where it is asked for, the events, and the status that says h
 The same code follows health after the pass, each time that a watch shows something new.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
 from services.reconciler.core import conditions, messages
 from services.reconciler.core.history import Snapshot, record
-from services.reconciler.core.manifest import Refusal, group_of
-from services.reconciler.core.plan import Action
+from services.reconciler.core.manifest import group_of
 from services.reconciler.core.rollout import Awaited, Passed, Unhealthy, begin, look
 from services.reconciler.core.schedule import After
 from services.reconciler.core.standing import drifted
 from services.reconciler.declaration import Json
 from services.reconciler.lane import Lane
 from services.reconciler.report import Report
+from services.reconciler.result import Result
 from shared.api import Kustomization
 from shared.model import Conditions, ObjectKey
 from shared.runtime import Clock
 from shared.runtime.clock import rfc3339
+
+# Seconds that health may take before people read in the status that it is awaited: most rollouts
+# are over by then, and one write is spared for each.
+UNTOLD = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,22 +37,6 @@ class Ended:
     after: After
     delay: float | None = None
     later: Json | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Result:
-    """
-    What a pass did.
-    """
-
-    began: float
-    digest: str = ""
-    status: Json
-    actions: dict[ObjectKey, Action] = field(default_factory=dict)
-    refused: Sequence[Refusal] = ()
-    prune_failed: Sequence[Refusal] = ()
-    total: int = 0
-    anew: bool = False  # something was sent or declared anew: health is awaited from now on
 
 
 class Conclude:
@@ -85,7 +72,7 @@ class Conclude:
         """
         if lane.rollout is None or lane.source is None or not lane.concluded:
             return None
-        result = Result(
+        result = lane.untold or Result(
             began=lane.rollout.began,
             digest=lane.memory.render.digest if lane.memory.render else "",
             status=dict(lane.status),
@@ -123,7 +110,12 @@ class Conclude:
             lane.source.revision if lane.source else "", _timeout(declared)
         )
         status = conditions.checking_health(result.status, self._report.at(lane), text)
-        await self._write(lane, status)
+        tell_at = lane.rollout.began + UNTOLD if lane.rollout is not None else 0.0
+        if result.anew and self._clock.monotonic() < tell_at < until:
+            lane.keep_untold(result, status)
+            lane.look_at = tell_at
+        else:
+            await self._write(lane, status)
         return Ended(after=After.SUCCESS)
 
     async def _unhealthy(
@@ -155,17 +147,18 @@ class Conclude:
         )
         awaited = bool(lane.rollout and lane.rollout.keys)
         new = conditions.healthy(new, at, seconds) if awaited else conditions.without_health(new)
-        news = _news(lane.status, new) or result.anew
+        before = lane.believed.get("status") or {}
+        news = _news(before, new) or result.anew
         if news:
             new = self._recorded(lane, result, new, conditions.SUCCEEDED)
-        if _was_unhealthy(lane.status) and awaited:
+        if _was_unhealthy(before) and awaited:
             await self._report.tell(
                 lane,
                 severity="info",
                 reason=conditions.PROGRESSING,
                 message=messages.health_passed(seconds),
             )
-        if news and (result.anew or _became_ready(lane.status)):
+        if news and (result.anew or _became_ready(before)):
             await self._finished(lane, declared, result)
         status = self._answered(lane, new)
         if _status_only(lane, result, status):
@@ -215,6 +208,7 @@ class Conclude:
     async def _write(self, lane: Lane, status: Json) -> None:
         await self._report.save(lane)
         await self._report.write(lane, self._answered(lane, status))
+        lane.told()
 
     def _answered(self, lane: Lane, status: Json) -> Json:
         at = self._report.at(lane)

@@ -24,6 +24,7 @@ class Declaration:
         self.declared = declared
         self.base = declared  # what the pass judged: a newer one may come while it works
         self.owner = Owner(name=self.name, namespace=self.namespace)
+        self.depends_on = self._named()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -102,4 +103,14 @@ class Declaration:
         ):
             return False
         self.declared = declared
+        self.depends_on = self._named()
         return True
+
+    def _named(self) -> frozenset[tuple[str, str]]:
+        """
+        Return namespace and name of what is depended on; every other lane asks for it often.
+        """
+        return frozenset(
+            (one.get("namespace") or self.namespace, str(one.get("name")))
+            for one in self.spec.get("dependsOn") or ()
+        )

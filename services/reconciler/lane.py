@@ -30,6 +30,7 @@ from services.reconciler.core.standing import DriftAction
 from services.reconciler.declaration import Declaration, Json
 from services.reconciler.marks import Marks
 from services.reconciler.memory import Memory
+from services.reconciler.result import Result
 from services.reconciler.slots import Urgency
 from shared.model import ObjectKey
 from shared.runtime import Clock
@@ -56,6 +57,7 @@ class Lane(Declaration):
         self.look_at: float | None = None  # when health has to be looked at again
         self.answering = ""  # the request that the last pass answers
         self.pending: Json | None = None
+        self.untold: Result | None = None  # the pass of which the status says nothing yet
         self.working = False
         self.waiting = False  # for a dependency that is about to be ready
         self.removed = False
@@ -72,7 +74,7 @@ class Lane(Declaration):
     @property
     def believed(self) -> Json:
         """
-        Return the declaration with the status that is about to be written, if one is.
+        Return the declaration with the status that is to be written, if one is.
         """
         return self.declared if self.pending is None else {**self.declared, "status": self.pending}
 
@@ -96,6 +98,25 @@ class Lane(Declaration):
         Say whether a pass will tell soon what is declared now.
         """
         return (self.about_to_work or self.expected) and not self.suspended
+
+    def begin_pass(self) -> None:
+        """
+        Judge from here on what is declared now; what the pass before has not told is void.
+        """
+        self.base = self.declared
+        self.told()
+
+    def keep_untold(self, result: Result, status: Json) -> None:
+        """
+        Believe a status that is not worth a write of its own yet, and keep what it is about.
+        """
+        self.untold, self.pending = result, status
+
+    def told(self) -> None:
+        """
+        Forget what was kept, since the status says it.
+        """
+        self.untold = self.pending = None
 
     def request(self, urgency: Urgency) -> None:
         """

@@ -26,6 +26,7 @@ class Lanes:
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._sources: dict[SourceName, Source] = {}
         self._objects: dict[GroupKind, dict[ObjectKey, Lane]] = {}
+        self._of: dict[Lane, set[ObjectKey]] = {}  # the same, the other way round
         self._asking: set[Lane] = set()
         self.on_kinds: Callable[[frozenset[GroupKind]], None] = lambda _: None
         self.is_trusted: Callable[[GroupKind], bool] = lambda _: True
@@ -58,9 +59,8 @@ class Lanes:
         if self._lanes.get(lane.key) is lane:
             del self._lanes[lane.key]
         self._asking.discard(lane)
-        for objects in self._objects.values():
-            for key in [key for key, owner in objects.items() if owner is lane]:
-                self._let_go(objects, key, lane)
+        for key in self._of.pop(lane, set()):
+            self._let_go(key, lane)
         self._changed()
         self._tell_asking(lane)
 
@@ -68,12 +68,13 @@ class Lanes:
         """
         Follow what the lane's inventory has now.
         """
-        wanted = set(lane.inventory)
-        for objects in self._objects.values():
-            for key in [k for k, owner in objects.items() if owner is lane and k not in wanted]:
-                self._let_go(objects, key, lane)
-        for key in wanted:
-            self._objects.setdefault((key.group, key.kind), {}).setdefault(key, lane)
+        wanted, had = set(lane.inventory), self._of.get(lane, set())
+        for key in had - wanted:
+            had.discard(key)
+            self._let_go(key, lane)
+        for key in wanted - had:
+            if key not in self._objects.get((key.group, key.kind), {}):
+                self._give(key, lane)
         self._changed()
 
     def objects(self, kind: GroupKind) -> Mapping[ObjectKey, Lane]:
@@ -104,10 +105,12 @@ class Lanes:
         Follow objects that a lane has applied: whoever had them before lets them go.
         """
         for key in keys:
-            objects = self._objects.setdefault((key.group, key.kind), {})
-            before = objects.get(key)
-            objects[key] = lane
-            if before is not None and before is not lane:
+            before = self._objects.get((key.group, key.kind), {}).get(key)
+            if before is lane:
+                continue
+            self._give(key, lane)
+            if before is not None:
+                self._of[before].discard(key)
                 before.request(Urgency.ROUTINE)
 
     def neighbour(self, lane: Lane) -> Neighbour:
@@ -204,21 +207,17 @@ class Lanes:
         """
         Return the lanes that depend on ``lane``.
         """
-        return [
-            other
-            for other in self._lanes.values()
-            if (named := other.spec.get("dependsOn"))
-            and any(
-                (one.get("namespace") or other.namespace, one.get("name")) == lane.key
-                for one in named
-            )
-        ]
+        return [other for other in self._lanes.values() if lane.key in other.depends_on]
 
-    def _let_go(self, objects: dict[ObjectKey, Lane], key: ObjectKey, lane: Lane) -> None:
-        del objects[key]
+    def _give(self, key: ObjectKey, lane: Lane) -> None:
+        self._objects.setdefault((key.group, key.kind), {})[key] = lane
+        self._of.setdefault(lane, set()).add(key)
+
+    def _let_go(self, key: ObjectKey, lane: Lane) -> None:
+        del self._objects[(key.group, key.kind)][key]
         for other in self._lanes.values():
             if other is not lane and key in other.inventory:
-                objects[key] = other
+                self._give(key, other)
                 other.marks.mark(key, certain=False)  # its watch events went to the lane before
                 return
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from services.reconciler.apply import Applied, Apply
-from services.reconciler.conclude import Conclude, Ended, Result
+from services.reconciler.conclude import Conclude, Ended
 from services.reconciler.core import conditions, messages, obstacles
 from services.reconciler.core.dependencies import SourceState
 from services.reconciler.core.drift import Mode, mode_of
@@ -31,12 +31,14 @@ from services.reconciler.ports import Declarations
 from services.reconciler.prune import Prune
 from services.reconciler.render import Render, Rendering
 from services.reconciler.report import OvertakenError, Report
+from services.reconciler.result import Result
 from services.reconciler.revert import Revert
 from shared.api import Kustomization
 from shared.errors import SetpointError, StalledError
 from shared.model import ObjectKey
 from shared.runtime import Clock, point
 
+_FINALIZE_RETRY = 2.0  # seconds until a deletion that is under way is looked at again
 SOON = 5.0  # seconds that a dependency which works just now may take before people hear of it
 UNDECIDED = 1.0  # seconds until it is looked again whose an object is, if nobody says so before
 LONG_PASS = 200  # applies; more take over a second, and people should see that work is under way
@@ -84,7 +86,7 @@ class Reconcile:
         Make one pass; every failure ends as a status and the time of the next try.
         """
         began = self._clock.monotonic()
-        lane.base = lane.declared
+        lane.begin_pass()
         try:
             if lane.deleting:
                 return await self._end(lane)
@@ -142,8 +144,8 @@ class Reconcile:
         applied = await self._act(lane, declared, plan, anew=anew)
         if applied is None:
             return Ended(after=After.FAILURE, delay=0.0)
-        result = replace(applied, began=began)
-        result.status = self._attempted(source, result.status)
+        attempted = self._attempted(source, applied.status)
+        result = replace(applied, began=began, status=attempted)
         lane.settled = True
         return await self._steps.conclude.run(lane, declared, result)
 
@@ -269,9 +271,6 @@ class Reconcile:
             return Ended(after=After.SUSPENDED)
         await self._steps.report.write(lane, status)
         return Ended(after=After.FAILURE, delay=_FINALIZE_RETRY)
-
-
-_FINALIZE_RETRY = 2.0  # seconds until a deletion that is under way is looked at again
 
 
 def _empty(declared: Kustomization) -> StalledError:

@@ -87,7 +87,8 @@ class Report:
             "revision": source.revision if source else "",
             "originRevision": source.origin_revision if source else "",
         }
-        ready = Conditions.from_json(lane.status.get("conditions")).get("Ready")
+        status = lane.believed.get("status") or {}
+        ready = Conditions.from_json(status.get("conditions")).get("Ready")
         since = f"{ready.status}@{ready.last_transition}" if ready else "new"
         occurrence = f"{lane.generation}/{source.sequence if source else 0}/{since}/{message[:200]}"
         await self._reporter.tell(

@@ -47,7 +47,9 @@ class Slots:
     """
 
     def __init__(self, number: int) -> None:
-        self._free = number
+        self._free = self._number = number
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = count()
 
@@ -62,9 +64,16 @@ class Slots:
         finally:
             self._release()
 
+    async def quiet(self) -> None:
+        """
+        Wait until nobody works.
+        """
+        await self._quiet.wait()
+
     async def _acquire(self, urgency: Urgency) -> None:
         if self._free > 0 and not self._waiting:
             self._free -= 1
+            self._quiet.clear()
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (urgency, next(self._order), future))
@@ -82,6 +91,8 @@ class Slots:
                 future.set_result(None)
                 return
         self._free += 1
+        if self._free == self._number:
+            self._quiet.set()
 
     def __repr__(self) -> str:
         return f"Slots(free={self._free}, waiting={len(self._waiting)})"

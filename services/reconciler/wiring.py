@@ -59,16 +59,19 @@ class _World:
 
     program: Program
     publisher: EventPublisher
+    slots: Slots
     recorder: EventRecorder
     renderer: RendererPool
 
 
 async def _main(runtime: Runtime, settings: Settings) -> None:
     async with opened(runtime, settings.common, name=NAME, controller=CONTROLLER) as program:
+        slots = Slots(settings.concurrent)
         world = _World(
             program=program,
             publisher=program.publisher(),
-            recorder=EventRecorder(program.kube),
+            slots=slots,
+            recorder=EventRecorder(program.kube, quiet=slots.quiet),
             renderer=RendererPool(settings.renderer),
         )
         try:
@@ -168,7 +171,7 @@ def _build(settings: Settings, world: _World) -> Service:
     work = Work(
         tools,
         lanes,
-        Slots(settings.concurrent),
+        world.slots,
         jitter=settings.jitter,
         clock=clock,
         metrics=program.runtime.metrics,

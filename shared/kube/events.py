@@ -3,9 +3,10 @@ Kubernetes Events for people who look with kubectl: best effort, never in the wa
 """
 
 import asyncio
+import contextlib
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
 from typing import Any, Protocol
 
@@ -17,7 +18,10 @@ from shared.kube.resource import Resource
 from shared.messages import Event
 
 EVENTS = Resource(group="", version="v1", plural="events", kind="Event", namespaced=True)
-QUEUE_LIMIT = 1000  # events; what does not fit is counted and dropped
+QUEUE_LIMIT = 4096  # events, of 2 KB each; what does not fit is counted and dropped
+PATIENCE = (
+    0.1  # seconds that an event lets other work go first: under load ten are written a second
+)
 MESSAGE_LIMIT = 1024  # characters; the API's limit for notes
 REASON_LIMIT = 128  # characters; the API's
 NAME_LIMIT = 230  # characters; the API's 253 less the suffix that makes a name unique
@@ -39,13 +43,28 @@ class Creator(Protocol):
         """
 
 
+async def _at_once() -> None:
+    """
+    Wait for nothing: there is no other work to let go first.
+    """
+
+
 class EventRecorder:
     """
     A bounded queue of events and the task that writes them.
+
+    ``quiet`` waits until there is no other work; an event waits for that, but not for long.
     """
 
-    def __init__(self, kube: Creator, *, limit: int = QUEUE_LIMIT) -> None:
+    def __init__(
+        self,
+        kube: Creator,
+        *,
+        limit: int = QUEUE_LIMIT,
+        quiet: Callable[[], Awaitable[None]] = _at_once,
+    ) -> None:
         self._kube = kube
+        self._quiet = quiet
         self._queue: asyncio.Queue[Event] = asyncio.Queue(limit)
         self.dropped = 0
 
@@ -65,6 +84,9 @@ class EventRecorder:
         while True:
             event = await self._queue.get()
             try:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PATIENCE):
+                        await self._quiet()
                 if not await write_event(self._kube, event):
                     self.dropped += 1
             finally:

@@ -435,6 +435,80 @@ async def test_health_that_does_not_come_fails_at_the_timeout_of_at_least_30_s(
     assert "ConfigMap/ns/other" in world.message()
 
 
+OTHER = config_key("other")
+CHECKS = [{"apiVersion": "v1", "kind": "ConfigMap", "name": "other", "namespace": "ns"}]
+
+
+async def rolling_out(world):
+    """
+    Make a pass with a new revision whose health is awaited, from where all was well.
+    """
+    world.declare(healthChecks=CHECKS)
+    process = world.start()
+    lane = await process.lane()
+    lane.memory.health[OTHER] = Health(Status.CURRENT)
+    await process.settle()
+    assert world.condition("Healthy") == ("True", "Succeeded")
+    world.reporter.told.clear()
+    world.push(config("one", a="2"), config("two"))
+    lane.memory.health[OTHER] = Health(Status.IN_PROGRESS, "rolls out")
+    process.switch.calls.clear()
+    await process.once()
+    return process, lane
+
+
+def status_writes(process):
+    return process.switch.calls.count("Declarations.write_status")
+
+
+async def test_a_rollout_that_is_over_within_a_second_costs_one_status(world):
+    process, lane = await rolling_out(world)
+    assert status_writes(process) == 0
+    assert lane.look_at == world.clock.monotonic() + 1.0
+    world.clock.advance(0.9)
+    lane.memory.health[OTHER] = Health(Status.CURRENT)
+    await process.follow()
+    assert status_writes(process) == 1
+    assert world.status()["lastAppliedRevision"] == world.source.revision
+    assert world.status()["lastAttempted"]["sequence"] == world.source.sequence
+    assert world.condition("Healthy") == ("True", "Succeeded")
+    assert world.reporter.reasons() == ["Progressing", "Progressing", "ReconciliationSucceeded"]
+
+
+async def test_a_rollout_that_lasts_is_in_the_status_after_a_second_and_once(world):
+    process, lane = await rolling_out(world)
+    world.clock.advance(1.0)
+    await process.follow()
+    await process.follow()
+    assert status_writes(process) == 1
+    assert world.condition() == ("Unknown", "Progressing")
+    assert lane.look_at == world.clock.monotonic() - 1.0 + 3570
+    lane.memory.health[OTHER] = Health(Status.CURRENT)
+    await process.follow()
+    assert world.condition() == ("True", "ReconciliationSucceeded")
+    assert world.reporter.reasons() == ["Progressing", "Progressing", "ReconciliationSucceeded"]
+
+
+async def test_dependents_wait_for_a_rollout_of_which_the_status_says_nothing_yet(world):
+    process, lane = await rolling_out(world)
+    assert world.condition() == ("True", "ReconciliationSucceeded")
+    world.declare("second", dependsOn=[{"name": "app"}])
+    assert (await process.once("second")).after is After.DEPENDENCY
+    lane.memory.health[OTHER] = Health(Status.CURRENT)
+    await process.follow()
+    assert (await process.once("second")).after is not After.DEPENDENCY
+
+
+async def test_a_rollout_that_is_replaced_by_a_newer_revision_is_not_told(world):
+    process, lane = await rolling_out(world)
+    world.push(config("one", a="3"))
+    lane.memory.health[OTHER] = Health(Status.CURRENT)
+    await process.settle()
+    assert world.status()["lastAppliedRevision"] == world.source.revision
+    assert world.recorded() == {"one"}
+    assert lane.believed is lane.declared
+
+
 async def test_without_checks_nobody_speaks_of_health(world):
     process = await settled(world)
     assert world.condition("Healthy") is None

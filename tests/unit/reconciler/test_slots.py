@@ -66,3 +66,17 @@ async def test_work_about_many_objects_lets_the_loop_go_on_and_about_few_costs_n
     asyncio.get_running_loop().call_soon(seen.set)
     assert await aside(MANY, seen.wait, 30)
     assert await aside(MANY - 1, current_thread) is current_thread()
+
+
+async def test_it_is_quiet_when_nobody_works():
+    slots, log, go = Slots(2), [], asyncio.Event()
+    await slots.quiet()
+    async with asyncio.TaskGroup() as group:
+        for number in range(3):
+            group.create_task(_worker(slots, Urgency.ROUTINE, number, log, go))
+        await asyncio.sleep(0)
+        waiting = group.create_task(slots.quiet())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        go.set()
+    assert log == [0, 1, 2]

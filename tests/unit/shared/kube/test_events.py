@@ -104,6 +104,34 @@ async def test_events_are_written_in_their_order() -> None:
     assert [written["reason"] for written in cluster.created] == ["A", "B", "C"]
 
 
+async def test_other_work_goes_first_but_not_for_ever(monkeypatch) -> None:
+    monkeypatch.setattr("shared.kube.events.PATIENCE", 0.0)
+    busy, order = asyncio.Event(), []
+
+    class Slow(Creator):
+        async def create(self, resource, obj, *, manager=""):
+            order.append("written" if not busy.is_set() else "written when quiet")
+            return obj
+
+    async def quiet() -> None:
+        order.append("asked")
+        await busy.wait()
+
+    recorder = EventRecorder(Slow(), quiet=quiet)
+    recorder.record(event())
+    task = asyncio.create_task(recorder.run())
+    await recorder.flush()
+    assert order == ["asked", "written"]
+    monkeypatch.setattr("shared.kube.events.PATIENCE", 60.0)
+    recorder.record(event())
+    await asyncio.sleep(0)
+    assert order == ["asked", "written", "asked"]
+    busy.set()
+    await recorder.flush()
+    task.cancel()
+    assert order == ["asked", "written", "asked", "written when quiet"]
+
+
 async def test_a_refused_event_is_counted_and_the_next_one_tried() -> None:
     recorder = EventRecorder(Creator(ServerFailed("no")))
     recorder.record(event())
