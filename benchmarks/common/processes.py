@@ -4,6 +4,7 @@ What processes cost, from `/proc`: CPU seconds and resident memory.
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def children(pid: int) -> list[int]:
     """
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        found += [int(word) for word in task.read_text().split()]
+        with suppress(OSError):
+            found += [int(word) for word in task.read_text().split()]
     return sorted(found)
 
 
@@ -61,9 +63,10 @@ def ground(system: System) -> dict[str, int]:
     found, new = {}, children(system.up)
     while new:
         for pid in new:
-            name = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
-            if Path(name).name in GROUND:
-                found[Path(name).name] = pid
+            with suppress(OSError):  # it has ended
+                name = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+                if Path(name).name in GROUND:
+                    found[Path(name).name] = pid
         new = [child for pid in new for child in children(pid)]
     return found
 
