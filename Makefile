@@ -6,7 +6,7 @@ SETUP := .venv/.setup-done
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup programs fmt check test unit integration e2e manifests verify install up down logs bench
+.PHONY: help setup programs fmt check test unit integration e2e manifests verify install up down logs bench faults
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -47,6 +47,9 @@ e2e: setup ## the whole system, driven as a user would
 
 test: check programs ## every test
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/contract tests/integration tests/e2e
+
+faults: setup programs ## the whole system under faults, judged by an oracle: half an hour
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/faults
 
 manifests: setup ## write deploy/crds from the types
 	$(BIN)/python -m tools.manifests

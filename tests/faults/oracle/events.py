@@ -1,0 +1,155 @@
+"""
+Judge what was told, O3: everything that happened at least once, and always under one id.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+
+from tests.faults.oracle.breach import Breach
+from tests.faults.oracle.record import Record, State, Told, Verdict
+from tests.faults.system.declared import PLAIN
+from tests.faults.workload.journal import Journal, Key, fits
+
+# What a status says on the way; nobody is told of these.
+PASSING = frozenset({"", "Progressing", "ArtifactFailed", "DependencyNotReady"})
+AROUND_A_WIPE = 5.0  # seconds before a wipe in which what only the bus held may be lost
+
+
+def delivered(record: Record) -> Iterator[Breach]:
+    """
+    Each event in the stream came to the sink that takes all, or is a dead letter.
+    """
+    came = {(*one.content, one.timestamp) for one in record.delivered if one.where == PLAIN}
+    for id_, one in record.stored.items():
+        if id_ not in record.buried and (*one.content, one.timestamp) not in came:
+            yield _untold(f"{one.kind}/{one.name}", f"{one.reason}: {one.message[:90]}", one.at)
+
+
+def one_id(record: Record) -> Iterator[Breach]:
+    """
+    An id stands for one event, in the stream and in each sink.
+    """
+    for place, told in (("the stream", record.stored.values()), ("a sink", record.delivered)):
+        contents: dict[tuple[str, str], set[tuple[str, ...]]] = defaultdict(set)
+        for one in told:
+            contents[one.where, one.id].add(one.content)
+        for (_, id_), found in contents.items():
+            if len(found) > 1:
+                yield Breach(
+                    invariant="O3", object=f"event {id_}", expected=f"one event in {place}",
+                    seen=f"{len(found)}: {sorted(found)[:2]}",
+                )  # fmt: skip
+
+
+def all_told(record: Record, journal: Journal) -> Iterator[Breach]:
+    """
+    Each revision, each failure and each correction of drift has its event, whatever the bus says.
+    """
+    told = [one for one in record.delivered if one.where == PLAIN]
+    yield from _revisions(record, journal, told)
+    for name, verdicts in record.verdicts.items():
+        yield from _results(journal, name, verdicts, told)
+    yield from _drifts(record, journal, told)
+
+
+def _revisions(record: Record, journal: Journal, told: Iterable[Told]) -> Iterator[Breach]:
+    known = {one.revision for one in told if one.kind == "GitRepository"}
+    for one in record.artifacts:
+        if one.revision not in known and not _wiped(journal, one.at):
+            yield _untold("GitRepository", f"revision {one.revision}", one.at)
+
+
+def _results(
+    journal: Journal, name: str, verdicts: list[Verdict], told: Iterable[Told]
+) -> Iterator[Breach]:
+    about = [one for one in told if (one.kind, one.name) == ("Kustomization", name)]
+    succeeded = {one.revision for one in about if one.reason == "ReconciliationSucceeded"}
+    failed = {one.reason for one in about if one.severity == "error"}
+    before: Verdict | None = None
+    for one in verdicts:
+        if _wiped(journal, one.at) or one.gone:
+            before = one
+            continue
+        if one.current and _changed(journal, before, one) and one.applied not in succeeded:
+            yield _untold(f"Kustomization/{name}", f"{one.applied} applied", one.at)
+        if one.ready == "False" and one.reason not in PASSING | failed:
+            yield _untold(f"Kustomization/{name}", f"{one.reason}: {one.message[:90]}", one.at)
+        before = one
+
+
+def _changed(journal: Journal, before: Verdict | None, one: Verdict) -> bool:
+    """
+    Say whether a revision brought the Kustomization anything new.
+    """
+    if before is None or before.applied == one.applied:
+        return False
+    old, new = journal.commit_at(before.applied), journal.commit_at(one.applied)
+    folder = str(one.spec.get("path", "")).removeprefix("./")
+    return new is not None and (old is None or old.under(folder) != new.under(folder))
+
+
+def corrected(record: Record, journal: Journal) -> Counter[Key]:
+    """
+    Count by object how often we made good what another hand had done, with nothing new declared.
+    """
+    hands = {(one.key, one.version) for one in journal.touches}
+    removed = {(one.key, one.uid) for one in journal.touches if one.deleted}
+    found: Counter[Key] = Counter()
+    for key, states in record.objects.items():
+        good: State | None = None  # the last state that we left
+        hurt = False
+        for one in states:
+            if (key, one.version) in hands or (one.obj is None and (key, one.uid) in removed):
+                hurt = hurt or good is not None
+            elif one.obj is not None and hurt and good is not None and fits(good.obj, one.obj):
+                found[key] += 1
+                hurt = False
+            if one.obj is None:
+                hurt = hurt and (key, one.uid) in removed
+            elif one.number and not hurt:
+                good = one
+            elif good is not None and one.number > good.number:
+                good, hurt = one, False
+    return found
+
+
+def _drifts(record: Record, journal: Journal, told: Iterable[Told]) -> Iterator[Breach]:
+    wanted = {"DriftDetected", "DriftFight"}
+    ids: dict[str, set[str]] = defaultdict(set)
+    for one in told:
+        if one.reason in wanted:
+            ids[one.object].add(one.id)
+    if journal.wipes:
+        return  # which of them the bus took with it cannot be known
+    for key, count in corrected(record, journal).items():
+        seen = len(ids[str(key)])
+        if seen < count:
+            yield Breach(
+                invariant="O3",
+                object=str(key),
+                expected=f"{count} corrections of drift told",
+                seen=f"{seen}",
+                at=record.objects[key][-1].at,
+            )
+
+
+def duplicates(record: Record) -> tuple[int, int]:
+    """
+    Return how many deliveries came again, and how many events were told anew under another id.
+    """
+    again = sum(n - 1 for n in Counter((d.where, d.id) for d in record.delivered).values())
+    first = {one.id: one for one in record.delivered if one.where == PLAIN}
+    same = Counter(
+        (one.kind, one.name, one.reason, one.revision, one.message)
+        for one in first.values()
+        if one.reason == "NewArtifact"
+    )
+    return again, sum(n - 1 for n in same.values())
+
+
+def _wiped(journal: Journal, at: float) -> bool:
+    return any(wipe - AROUND_A_WIPE <= at <= wipe for wipe in journal.wipes)
+
+
+def _untold(name: str, what: str, at: float) -> Breach:
+    return Breach(invariant="O3", object=name, expected=f"told: {what}", seen="no event", at=at)

@@ -1,0 +1,140 @@
+"""
+The oracle: converged, and the judgement.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import aiohttp
+import orjson
+
+from cli.up.declare import resource_of
+from shared.bus.reader import Reader
+from shared.errors import SetpointError
+from tests.faults.oracle import events, objects, resources, secrets, status
+from tests.faults.oracle.breach import Breach
+from tests.faults.oracle.observer import OURS, Observer
+from tests.faults.oracle.record import Record
+from tests.faults.system import System
+from tests.faults.workload import Journal
+
+LOOK = 0.25  # seconds between looks whether all is so
+STREAMS = ("EVENTS", "DELIVERIES", "DEADLETTERS", "REVISIONS", "COMMANDS", "KV_RECEIPTS")
+
+
+class Oracle:
+    """
+    Judges a system by what it saw of it and by the journal of the workload.
+    """
+
+    def __init__(self, system: System, journal: Journal) -> None:
+        self.system = system
+        self.journal = journal
+        self.observer = Observer(system)
+        self.convergences: list[float] = []
+
+    @property
+    def record(self) -> Record:
+        return self.observer.record
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator["Oracle"]:
+        """
+        Observe while the block runs.
+        """
+        async with self.observer.running():
+            yield self
+
+    async def converged(self, within: float = 60.0) -> float:
+        """
+        Wait until all is as the last commit declares it, told and Ready; return the seconds.
+
+        Raises:
+            AssertionError: It is not so in time; says what is missing.
+
+        """
+        begin = time.monotonic()
+        while missing := await self.missing():
+            if time.monotonic() - begin > within:
+                shown = "\n".join(map(str, missing[:20]))
+                raise AssertionError(f"not converged after {within:g} s:\n{shown}")
+            await asyncio.sleep(LOOK)
+        self.convergences.append(time.monotonic() - begin)
+        return self.convergences[-1]
+
+    async def missing(self) -> list[Breach]:
+        """
+        Return what is not as it has to be in the end.
+        """
+        found = [
+            *objects.as_declared(self.record, self.journal),
+            *status.ready(self.record, self.journal),
+        ]
+        if found:
+            return found
+        await self.observer.catch_up()
+        return list(events.delivered(self.record))
+
+    async def judge(self) -> list[Breach]:
+        """
+        Return every promise that was broken since the last judgement; call it when converged.
+        """
+        await self.observer.catch_up()
+        self.observer.sample()
+        record, journal = self.record, self.journal
+        found = [
+            *objects.as_declared(record, journal),
+            *status.ready(record, journal),
+            *objects.rightly_deleted(record, journal),
+            *events.delivered(record),
+            *events.one_id(record),
+            *events.all_told(record, journal),
+            *objects.written_once(record, journal),
+            *objects.never_older(record, journal),
+            *secrets.kept(await self._places(), journal.canaries),
+            *resources.bounded(record),
+            *resources.ended(self._deaths()),
+            *status.honest(record, journal),
+        ]
+        return list(dict.fromkeys(found))
+
+    def _deaths(self) -> dict[str, list[tuple[float, int]]]:
+        return {
+            name: [(one.at, one.code) for one in service.deaths]
+            for name, service in self.system.services.items()
+        }
+
+    async def _places(self) -> list[tuple[str, bytes]]:
+        """
+        Collect all that a person or a program may read.
+        """
+        places = [
+            (f"webhook to {one.sink}", one.raw + repr(dict(one.headers)).encode())
+            for one in self.system.sinks.received
+        ]
+        for name, service in self.system.services.items():
+            places.append((f"log of {name}", service.log.read_bytes()))
+            with suppress(aiohttp.ClientError, TimeoutError, OSError):
+                places.append((f"metrics of {name}", (await service.metrics()).encode()))
+        kinds = {**OURS, "Event": "v1"}
+        for kind, api in kinds.items():
+            with suppress(SetpointError):
+                resource = await resource_of(self.system.kube, {"apiVersion": api, "kind": kind})
+                items = (await self.system.kube.list(resource)).items
+                places += [
+                    (f"{kind}/{one['metadata']['name']}", orjson.dumps(one)) for one in items
+                ]
+        return places + await self._streams()
+
+    async def _streams(self) -> list[tuple[str, bytes]]:
+        found: list[tuple[str, bytes]] = []
+        with suppress(SetpointError):
+            async with self.system.nats.connected() as bus:
+                for stream in STREAMS:
+                    with suppress(SetpointError):
+                        # As bytes: receipts are no envelopes.
+                        stored = Reader(bus._connection, stream).read(">")
+                        found += [(f"stream {stream}", one.data) async for one in stored]
+        return found

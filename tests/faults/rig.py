@@ -1,0 +1,64 @@
+"""
+System, workload and oracle together: what each scenario begins with.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.faults.oracle import Oracle
+from tests.faults.system import System, faulted
+from tests.faults.workload import Workload
+
+FIRST = 90.0  # seconds until all is Ready for the first time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    """
+    A running system, who works on it, and who judges it.
+    """
+
+    system: System
+    workload: Workload
+    oracle: Oracle
+
+    def wiped(self) -> None:
+        """
+        Say that the bus has just lost what it held.
+        """
+        self.workload.journal.wipes.append(time.time())
+        self.oracle.observer.wiped()
+
+    async def judged(self, within: float = 60.0) -> None:
+        """
+        Wait until the system has converged, and fail if any promise was broken.
+        """
+        await self.oracle.converged(within=within)
+        breaches = await self.oracle.judge()
+        assert not breaches, "\n".join(
+            [f"{len(breaches)} breaches, seed {self.workload.seed}:", *map(str, breaches[:40])]
+        )
+
+
+@asynccontextmanager
+async def rigged(folder: Path, *, seed: int | None = None, **options: Any) -> AsyncIterator[Rig]:
+    """
+    Start all of it and give it when it has converged for the first time.
+
+    Args:
+        folder: An empty folder.
+        seed: Of the workload; drawn if None.
+        options: As ``faulted`` takes them.
+
+    """
+    async with faulted(folder, **options) as system:
+        workload = Workload(system, seed=seed)
+        print(f"seed {workload.seed}, state in {folder}")
+        async with Oracle(system, workload.journal).watching() as oracle:
+            await workload.begin()
+            await oracle.converged(within=FIRST)
+            yield Rig(system=system, workload=workload, oracle=oracle)
