@@ -3,7 +3,7 @@ The composition root of the notifier: the only place that builds adapters.
 """
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 from services.notifier.adapters.cluster import KubeDeclarations
 from services.notifier.adapters.delivered import DeliveredFile
@@ -23,6 +23,7 @@ from services.notifier.report import Report
 from services.notifier.service import Service, Steps
 from services.notifier.settings import Settings
 from shared.bus.streams import DECLARED_BY
+from shared.errors import SetpointError
 from shared.kube import EventRecorder, Lease
 from shared.messages import subjects
 from shared.program import Program, opened, start
@@ -31,6 +32,7 @@ from shared.runtime import Runtime
 from shared.runtime.addresses import AddressPolicy
 from shared.runtime.control_plane import ControlPlane
 
+_MEASURE = 10.0  # seconds between looks at the queues; a scrape comes every 15 to 60
 _WIPED = frozenset({subjects.EVENTS, subjects.DELIVERIES})
 
 
@@ -67,7 +69,31 @@ async def _serve(program: Program, service: Service) -> None:
         group.create_task(program.lease.renewing(), name="lease")
         group.create_task(_stop_if_replaced(program.runtime, program.lease), name="lease watch")
         group.create_task(program.stop_if_refused(), name="bus watch")
+        group.create_task(_measure(program), name="queues")
         group.create_task(service.run(), name="service")
+
+
+async def _measure(program: Program) -> None:
+    """
+    Show how much waits to be delivered, and how much was given up.
+    """
+    known = dict.fromkeys((subjects.DELIVERIES, subjects.DEADLETTERS), 0.0)
+    metrics = program.runtime.metrics
+    metrics.watch(
+        "setpoint_deliveries_waiting",
+        "Events that wait for a provider, as NATS said last.",
+        lambda: known[subjects.DELIVERIES],
+    )
+    metrics.watch(
+        "setpoint_dead_letters",
+        "Messages that were given up and wait for a person, as NATS said last.",
+        lambda: known[subjects.DEADLETTERS],
+    )
+    while True:
+        for stream in known:
+            with suppress(SetpointError):
+                known[stream] = float((await program.bus.state(stream))["messages"])
+        await program.runtime.clock.sleep(_MEASURE)
 
 
 async def _stop_if_replaced(runtime: Runtime, lease: Lease) -> None:

@@ -39,6 +39,13 @@ class EventPublisher:
         """
         return self._outbox.refused
 
+    @property
+    def waiting(self) -> int:
+        """
+        The bytes in the outbox.
+        """
+        return self._outbox.size
+
     async def accept(self, subject: str, envelope: Envelope) -> bool:
         """
         Return True as soon as the event cannot be lost any more; False if it is refused.

@@ -76,14 +76,36 @@ class Program:
             lease=self.name,
             controller=self.controller,
         )
-        return EventPublisher(self.bus, Outbox(self.common.data_dir / "outbox"), author)
+        publisher = EventPublisher(self.bus, Outbox(self.common.data_dir / "outbox"), author)
+        metrics = self.runtime.metrics
+        metrics.watch(
+            "setpoint_outbox_bytes",
+            "Events on disk that NATS has not confirmed yet.",
+            lambda: publisher.waiting,
+        )
+        metrics.count(
+            "setpoint_events_refused_total",
+            "Events that neither NATS nor the outbox could take.",
+            lambda: publisher.refused,
+        )
+        return publisher
 
     def reporter(self, publisher: EventPublisher, recorder: EventRecorder) -> BusReporter:
         """
         Return the port ``Reporter``.
         """
+        self.runtime.metrics.count(
+            "setpoint_kubernetes_events_dropped_total",
+            "Kubernetes Events that were not written: refused, or too many at once.",
+            lambda: recorder.dropped,
+        )
+        told = self.runtime.metrics.events
         return BusReporter(
-            publisher, recorder, cluster=self.common.cluster, clock=self.runtime.clock
+            publisher,
+            recorder,
+            cluster=self.common.cluster,
+            clock=self.runtime.clock,
+            count=lambda reason: told.labels(reason).inc(),
         )
 
     async def alone(self) -> None:
@@ -147,6 +169,14 @@ async def opened(
             try:
                 runtime.health.add("nats", lambda: _trouble(bus.ping()))
                 runtime.health.add("kubernetes", lambda: _trouble(kube.ping()))
+                lease = Lease(
+                    kube,
+                    name=name,
+                    namespace=common.namespace,
+                    holder=holder.identity,
+                    clock=runtime.clock,
+                )
+                _measure(runtime, bus, lease)
                 yield Program(
                     runtime=runtime,
                     common=common,
@@ -154,18 +184,21 @@ async def opened(
                     controller=controller,
                     kube=kube,
                     bus=bus,
-                    lease=Lease(
-                        kube,
-                        name=name,
-                        namespace=common.namespace,
-                        holder=holder.identity,
-                        clock=runtime.clock,
-                    ),
+                    lease=lease,
                 )
             finally:
                 await bus.close()
         finally:
             await kube.close()
+
+
+def _measure(runtime: Runtime, bus: Bus, lease: Lease) -> None:
+    runtime.metrics.watch(
+        "setpoint_bus_connected", "1 while NATS is there, else 0.", lambda: bus.connected
+    )
+    runtime.metrics.watch(
+        "setpoint_lease_held", "1 while this process is the one that works.", lambda: lease.held
+    )
 
 
 async def _trouble(ping: Awaitable[None]) -> str:

@@ -1,10 +1,26 @@
 """Events: durably to the bus through the outbox, and for people to the cluster."""
 
+from collections.abc import Callable
+
+import structlog
+
 from shared.bus import EventPublisher
 from shared.kube.events import EventRecorder
 from shared.messages import Envelope, Event, event_id
 from shared.messages.subjects import event as event_subject
 from shared.runtime import Clock
+
+log = structlog.get_logger()
+
+
+def _nowhere(_: str) -> None:
+    """
+    Count nothing.
+    """
+
+
+# What a log line repeats of the metadata: where, and for drift on what and by whom.
+_LOGGED = ("revision", "object", "manager", "action")
 
 
 class BusReporter:
@@ -13,18 +29,36 @@ class BusReporter:
     """
 
     def __init__(
-        self, publisher: EventPublisher, recorder: EventRecorder, *, cluster: str, clock: Clock
+        self,
+        publisher: EventPublisher,
+        recorder: EventRecorder,
+        *,
+        cluster: str,
+        clock: Clock,
+        count: Callable[[str], None] = _nowhere,
     ) -> None:
         self._publisher = publisher
         self._recorder = recorder
         self._cluster = cluster
         self._clock = clock
+        self._count = count
 
     async def tell(self, event: Event, *, occurrence: str) -> None:
         """
         Accept an event durably, before the write that erases its cause; also a Kubernetes Event.
         """
         about = event.involved_object
+        write = log.error if event.severity == "error" else log.info
+        write(
+            "event",
+            reason=event.reason,
+            message=event.message,
+            controllerKind=about.kind,
+            namespace=about.namespace,
+            name=about.name,
+            **{key: event.metadata[key] for key in _LOGGED if event.metadata.get(key)},
+        )
+        self._count(event.reason)
         subject = event_subject(
             self._cluster, event.severity, about.kind, about.namespace, about.name
         )
