@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from structlog.testing import capture_logs
+import structlog
+from structlog.testing import LogCapture
 
 from shared.messages import Event, InvolvedObject
 from shared.program import BusReporter
@@ -41,14 +42,17 @@ def drift(severity):
     )
 
 
-async def test_an_event_is_logged_at_its_severity_and_counted():
-    counted, publisher = [], Publisher()
+async def test_an_event_is_logged_at_its_severity_and_counted(monkeypatch):
+    counted, publisher, capture = [], Publisher(), LogCapture()
+    every = structlog.make_filtering_bound_logger(0)
+    logger = structlog.wrap_logger(None, processors=[capture], wrapper_class=every)
+    monkeypatch.setattr("shared.program.reporter.log", logger)
     port = BusReporter(
         publisher, Recorder(), cluster="local", clock=FakeClock(), count=counted.append
     )
-    with capture_logs() as lines:
-        await port.tell(drift("info"), occurrence="1")
-        await port.tell(drift("error"), occurrence="2")
+    await port.tell(drift("info"), occurrence="1")
+    await port.tell(drift("error"), occurrence="2")
+    lines = capture.entries
     assert lines[0] == {
         "event": "event",
         "log_level": "info",
