@@ -22,6 +22,8 @@ _POSIX = {
 _TRAILING = re.compile(r"(?<!\\)((?:\\\\)*) +$")
 _NEVER = r"(?!)"
 _SPECIAL = re.compile(r"[*?\[\\]")
+# The pieces that take as much as may be: "*", "**/" and "**" at the end.
+_STAR, _DEEP, _ALL = "[^/]*", "(?:.*/)?", ".*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,9 @@ class Pattern:
             # Git compares the plain beginning of a path by itself, and the rest as a pattern of
             # its own: there, "a**" begins with its stars.
             plain = _SPECIAL.search(text)
-            regex = _translate(text, plain.start() if plain else 0)
+            regex = _joined(_translate(text, plain.start() if plain else 0))
         else:
-            regex = "(?:.*/)?" + _translate(text, 0)
+            regex = _joined([_DEEP, *_translate(text, 0)])
         return cls(excludes, directories_only, re.compile(regex, re.DOTALL))
 
     def matches(self, path: str, *, directory: bool) -> bool:
@@ -69,9 +71,51 @@ class Pattern:
         return self.regex.fullmatch(path) is not None
 
 
-def _translate(text: str, begin: int) -> str:
+def _joined(pieces: list[str]) -> str:
     """
-    Translate a pattern whose part for wildcards begins at ``begin``.
+    Join pieces to an expression that takes no more steps than pattern times path has characters.
+
+    All that stands between two stars has a fixed length (between two double ones, a fixed number
+    of directories), so that its first place is as good as any later one: it is never looked for
+    again. Without that, a dozen stars in one line would take longer than anybody waits.
+    """
+    out: list[str] = []
+    last_deep = max((n for n, one in enumerate(pieces) if one in (_DEEP, _ALL)), default=-1)
+    part: list[str] = []
+    deep = False
+    for number, piece in enumerate([*pieces, _DEEP]):
+        if piece not in (_DEEP, _ALL):
+            part.append(piece)
+            continue
+        inside = _lazy(part)
+        once = deep and number <= last_deep
+        out.append(f"(?>(?:.*?/)??{inside})" if once else (_DEEP if deep else "") + inside)
+        part, deep = [], piece == _DEEP
+        if piece == _ALL:
+            out.append(piece)
+    return "".join(out)
+
+
+def _lazy(pieces: list[str]) -> str:
+    """
+    Join the pieces of a part without double stars.
+    """
+    parts: list[list[str]] = [[]]
+    for piece in pieces:
+        if piece == _STAR:
+            parts.append([])
+        else:
+            parts[-1].append(piece)
+    first, *others = ("".join(part) for part in parts)
+    if not others:
+        return first
+    *middle, end = others
+    return first + "".join(f"(?>[^/]*?{one})" for one in middle) + _STAR + end
+
+
+def _translate(text: str, begin: int) -> list[str]:
+    """
+    Translate a pattern whose part for wildcards begins at ``begin``, piece by piece.
     """
     out: list[str] = []
     at = 0
@@ -90,7 +134,7 @@ def _translate(text: str, begin: int) -> str:
         else:
             piece, at = re.escape(char), at + 1
         out.append(piece)
-    return "".join(out)
+    return out
 
 
 def _stars(text: str, at: int, begin: int) -> tuple[str, int]:
@@ -99,11 +143,11 @@ def _stars(text: str, at: int, begin: int) -> tuple[str, int]:
         end += 1
     alone = (at == begin or text[at - 1] == "/") and (end == len(text) or text[end] == "/")
     if end - at == 1 or not alone:
-        return "[^/]*", end
+        return _STAR, end
     if end == len(text):
-        return ".*", end
+        return _ALL, end
     # "**/" also stands for no directory at all.
-    return "(?:.*/)?", end + 1
+    return _DEEP, end + 1
 
 
 def _class(text: str, at: int) -> tuple[str, int]:

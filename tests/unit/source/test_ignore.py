@@ -116,6 +116,20 @@ def patterns(draw):
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ("*a" * 30 + "b", "a" * 250),
+        ("*" + "?*" * 40 + "b", "a" * 250),
+        ("**/a/" * 20 + "b", "/".join("a" * 50)),
+        ("**/*a*a*a*a/" * 8 + "b", "/".join(["a" * 40] * 50)),
+    ],
+)
+def test_no_line_takes_longer_than_pattern_times_path(line, path):
+    # With steps that grow by a power for each star, none of these would come to an end.
+    assert kept([path], declared=line) == [path]
+
+
 @example(lines=["a", "!/a**"], paths=["a/a"])
 @example(lines=["/a**/b"], paths=["ab", "ax/b", "a/x/b", "b"])
 @settings(
