@@ -24,6 +24,7 @@ _OPERATORS = ("!=", ">=", "=>", "<=", "=<", "^", "~>", "~", ">", "<", "=", "")
 _OPERATOR = re.compile("|".join(re.escape(text) for text in _OPERATORS[:-1]) + "|")
 _RANGE = re.compile(r"(\S+)\s+-\s+(\S+)")
 _LENGTH = 512  # characters of a constraint; no real one is longer
+_TAG_LENGTH = 255  # characters of a version; the origin may send anything
 
 
 @total_ordering
@@ -41,7 +42,7 @@ class Version:
         """
         Read a complete version, with or without a leading ``v``; anything else is None.
         """
-        match = _STRICT.fullmatch(text)
+        match = _STRICT.fullmatch(text) if len(text) <= _TAG_LENGTH else None
         if match is None:
             return None
         pre = tuple(match["pre"].split(".")) if match["pre"] else ()

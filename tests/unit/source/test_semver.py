@@ -69,6 +69,11 @@ def test_a_tag_that_is_no_whole_version_is_not_looked_at(text):
     assert Version.parse(text) is None
 
 
+def test_a_tag_with_a_number_that_nobody_can_read_is_not_looked_at():
+    tags = ["1.0.0-" + "1" * 5000, "1.0.0-2"]
+    assert Constraint.parse(">=1.0.0-0").newest(tags) == "1.0.0-2"
+
+
 def test_the_newest_tag_is_taken_and_others_do_not_matter():
     tags = ["v1.9.0", "1.10.0", "v2.0.0-rc.1", "latest", "v0.1.0", "release-3.0.0"]
     assert Constraint.parse(">=1.0").newest(tags) == "1.10.0"
