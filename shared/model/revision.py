@@ -4,7 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-_FORM = re.compile(r"(?:(?P<pointer>[^@]\S*?)@)?(?P<algo>sha1|sha256):(?P<hex>[0-9a-f]{40,64})")
+# A branch may have any character in its name but control characters and the plain space.
+_FORM = re.compile(
+    r"(?:(?P<pointer>[^\x00-\x20\x7f]+)@)?(?P<algo>sha1|sha256):(?P<hex>[0-9a-f]{40,64})"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

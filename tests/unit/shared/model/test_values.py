@@ -52,6 +52,8 @@ def test_a_digest_of_another_form_is_refused(text):
         "refs/heads/x@sha1:" + "b" * 40,
         "sha1:" + "c" * 40,
         "feature/a@b@sha1:" + "d" * 40,
+        "@a@sha1:" + "d" * 40,
+        "a\u00a0b@sha1:" + "d" * 40,
     ],
 )
 def test_a_revision_reads_back_as_written(text):
