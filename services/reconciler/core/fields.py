@@ -78,7 +78,7 @@ def parse_step(text: str) -> Step:
                 return rest
             case "k":
                 keys = orjson.loads(rest)
-                return Item(tuple(sorted(keys.items()))) if isinstance(keys, dict) else text
+                return Item(tuple(sorted(keys.items()))) if _are_keys(keys) else text
             case "v":
                 value = orjson.loads(rest)
                 return text if isinstance(value, (dict, list)) else Member(value)
@@ -87,6 +87,10 @@ def parse_step(text: str) -> Step:
     except ValueError:
         return text
     return text
+
+
+def _are_keys(value: object) -> bool:
+    return isinstance(value, dict) and not any(isinstance(v, (dict, list)) for v in value.values())
 
 
 def members(fields: FieldSet, at: Path = ()) -> Iterator[Path]:

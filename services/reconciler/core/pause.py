@@ -63,16 +63,12 @@ def parse_until(text: str, now: datetime) -> datetime | Unreadable | None:
     """
     if not text:
         return None
-    try:
-        until = datetime.fromisoformat(text)
-    except ValueError:
-        until = None
-    if until is None or until.tzinfo is None:
+    until = _moment(text)
+    if until is None:
         return Unreadable(
             f"{PAUSED_UNTIL}: {text[:40]!r} is not a time like 2026-01-31T12:00:00Z; the pause is"
             " ignored"
         )
-    until = until.astimezone(UTC)
     if until <= now:
         return None
     if until > now + LONGEST + _TOLERANCE:
@@ -81,3 +77,11 @@ def parse_until(text: str, now: datetime) -> datetime | Unreadable | None:
             " ignored, choose an earlier time"
         )
     return until
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):  # the first and the last day may be out of range in UTC
+        return None

@@ -1,4 +1,5 @@
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +57,11 @@ def test_subtracting_nothing_changes_nothing(one):
 def test_any_step_can_be_read(text):
     assert parse_step(text) == parse_step(text)
     assert render((parse_step(text),)) is not None
+
+
+@pytest.mark.parametrize("text", ['k:{"name":[]}', 'k:{"name":{}}', "k:[]", "k:{", "i:x"])
+def test_a_step_of_an_unknown_form_is_a_field_name(text):
+    assert owned({text: {}}) == {(text,)}
 
 
 def test_steps_are_read_as_the_server_writes_them():

@@ -29,7 +29,17 @@ def test_other_time_zones_are_understood():
     assert parse_until("2026-01-01T15:00:00+02:00", NOW) == NOW + timedelta(hours=1)
 
 
-@pytest.mark.parametrize("text", ["tomorrow", "2026-01-02", "2026-01-02T00:00:00", "1767312000"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tomorrow",
+        "2026-01-02",
+        "2026-01-02T00:00:00",
+        "1767312000",
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-23:59",
+    ],
+)
 def test_a_pause_that_cannot_be_read_is_ignored_and_says_so(text):
     found = pause_of({UNTIL: text}, NOW)
     assert isinstance(found, Unreadable)
