@@ -59,7 +59,7 @@ def parse_meta(data: bytes) -> ObjectMeta | None:
             size=int(body.get("size", 0)),
             chunks=int(body.get("chunks", 0)),
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 
