@@ -162,6 +162,7 @@ def _parse_object(family: str, subject: str) -> ObjectSubject:
 def _checked(
     cluster: str, kind: str, namespace: str, name: str, severity: str = ""
 ) -> ObjectSubject:
+    _match(_REST, "namespace", namespace)  # that of an object of the cluster is a token, too
     namespace = "" if namespace == NO_NAMESPACE else namespace
     _object("", cluster, kind, namespace, name)
     return ObjectSubject(

@@ -30,6 +30,14 @@ class ObjectKey:
             name = name.replace(":", "__")
         return f"{self.namespace}_{name}_{self.group}_{self.kind}"
 
+    @property
+    def recordable(self) -> bool:
+        """
+        Say whether the id in an inventory means this key and no other.
+        """
+        colons = self.group == _RBAC and self.kind in _COLON_KINDS
+        return not (colons and ("__" in self.name or "_:" in self.name))
+
     @classmethod
     def from_inventory_id(cls, text: str) -> "ObjectKey":
         """

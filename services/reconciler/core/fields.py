@@ -16,6 +16,7 @@ from services.reconciler.core.paths import Item, Member, Path, Step
 
 FieldSet = Mapping[str, Any]
 SELF = "."
+_DEEPEST = 100  # steps; no kind nests a third of it, and who writes more tells nothing
 
 # The paths of lists by field names ("*" for an item) with their merge keys.
 ListKeys = dict[tuple[str, ...], tuple[str, ...]]
@@ -98,7 +99,7 @@ def members(fields: FieldSet, at: Path = ()) -> Iterator[Path]:
     Yield every path that is in the set itself, items of lists included.
     """
     for text, below in fields.items():
-        if text == SELF:
+        if text == SELF or len(at) > _DEEPEST:
             continue
         path = (*at, parse_step(text))
         if not below or SELF in below:
@@ -119,7 +120,7 @@ def inner(fields: FieldSet, at: Path = ()) -> Iterator[Path]:
     Yield the paths below which the set tells fields apart.
     """
     for text, below in fields.items():
-        if text != SELF and any(name != SELF for name in below):
+        if text != SELF and len(at) <= _DEEPEST and any(name != SELF for name in below):
             path = (*at, parse_step(text))
             yield path
             yield from inner(below, path)
@@ -142,7 +143,7 @@ def holds(members: frozenset[Path], granular: frozenset[Path], path: Path) -> bo
     return any(prefix in members and prefix not in granular for prefix in above)
 
 
-def subtract(fields: FieldSet, other: FieldSet) -> dict[str, Any]:
+def subtract(fields: FieldSet, other: FieldSet, depth: int = 0) -> dict[str, Any]:
     """
     Return ``fields`` without the paths that ``other`` has, or below which it has some.
 
@@ -151,10 +152,10 @@ def subtract(fields: FieldSet, other: FieldSet) -> dict[str, Any]:
     """
     left: dict[str, Any] = {}
     for text, below in fields.items():
-        if text == SELF or text not in other:
+        if text == SELF or text not in other or depth > _DEEPEST:
             left[text] = below
         else:
-            rest = subtract({k: v for k, v in below.items() if k != SELF}, other[text])
+            rest = subtract({k: v for k, v in below.items() if k != SELF}, other[text], depth + 1)
             if rest:
                 left[text] = rest
     return left
@@ -166,7 +167,7 @@ def list_keys(fields: FieldSet, at: tuple[str, ...] = ()) -> ListKeys:
     """
     found: ListKeys = {}
     for text, below in fields.items():
-        if text == SELF:
+        if text == SELF or len(at) > _DEEPEST:
             continue
         step = parse_step(text)
         if isinstance(step, Item):

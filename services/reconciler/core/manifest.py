@@ -141,7 +141,7 @@ class Preparation:
         desired: dict[ObjectKey, Desired] = {}
         refused: list[Refusal] = []
         for obj in objects:
-            one = self._one(obj, scopes)
+            one = self._sendable(obj, scopes)
             if isinstance(one, Refusal):
                 refused.append(one)
             elif one.key in desired:
@@ -149,6 +149,18 @@ class Preparation:
             else:
                 desired[one.key] = one
         return Prepared(desired=tuple(desired.values()), refused=tuple(refused))
+
+    def _sendable(
+        self, obj: Mapping[str, Any], scopes: Mapping[tuple[str, str], bool]
+    ) -> Desired | Refusal:
+        try:
+            one = self._one(obj, scopes)
+        except (RecursionError, orjson.JSONEncodeError):
+            return Refusal(key=key_of(obj), message="is nested too deeply; flatten it")
+        if isinstance(one, Desired) and not one.key.recordable:
+            why = "the inventory writes __ for a colon, so that __ cannot be in a name; rename it"
+            return Refusal(key=one.key, message=why)
+        return one
 
     def _one(
         self, source: Mapping[str, Any], scopes: Mapping[tuple[str, str], bool]

@@ -51,7 +51,10 @@ def token_of(obj: Mapping[str, Any], manager: str = MANAGER) -> str:
     entry = own_entry(obj, manager)
     if entry is None:
         return ""
-    data = orjson.dumps(entry.fields, option=orjson.OPT_SORT_KEYS)
+    try:
+        data = orjson.dumps(entry.fields, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return ""  # nested deeper than any apply of ours: somebody else wrote it under our name
     return f"{hashlib.sha256(data).hexdigest()[:_SET_LENGTH]}@{entry.time}"
 
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from services.reconciler.core.fields import (
     entries,
+    inner,
     list_keys,
     members,
     owned,
@@ -117,3 +118,13 @@ def test_the_path_itself_is_in_the_set_if_it_is_empty_or_marked():
         ("b", "c"),
         ("d", "e"),
     }
+
+
+def test_a_set_that_is_nested_without_end_is_read_to_a_depth_that_no_kind_has():
+    deep = {}
+    for _ in range(3000):
+        deep = {"f:a": deep}
+    assert subtract(deep, deep) is not None
+    assert list_keys(deep) == {}
+    assert all(len(path) < 200 for path in owned(deep))
+    assert all(len(path) < 200 for path in inner(deep))

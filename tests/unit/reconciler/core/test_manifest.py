@@ -209,3 +209,23 @@ def test_one_digest_stands_for_all_objects_in_any_order():
     assert render_digest([one, two]) == render_digest([two, one])
     assert render_digest([one]) != render_digest([one, two])
     assert render_digest([]).startswith("sha256:")
+
+
+@pytest.mark.parametrize("depth", [300, 5000])
+def test_an_object_that_is_nested_too_deeply_is_refused_alone(depth):
+    deep = {}
+    for _ in range(depth):
+        deep = {"a": deep}
+    result = prepared(obj("ConfigMap", "deep", "ns", data=deep), obj("ConfigMap", "flat", "ns"))
+    assert [one.key.name for one in result.desired] == ["flat"]
+    assert [(one.key.name, one.message) for one in result.refused] == [
+        ("deep", "is nested too deeply; flatten it")
+    ]
+
+
+@pytest.mark.parametrize("name", ["a__b", "a_:b"])
+def test_a_name_that_the_inventory_would_read_as_another_is_refused(name):
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole"}
+    result = prepared({**role, "metadata": {"name": name}})
+    assert result.desired == ()
+    assert "rename it" in result.refused[0].message

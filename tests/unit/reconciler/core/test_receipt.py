@@ -131,3 +131,11 @@ def test_entries_that_are_not_our_apply_have_no_token(change):
 def test_a_receipt_says_in_one_line_what_it_is():
     one = Receipt(uid="u", desired_digest="d", token="t", generation=2, resource_version="7")
     assert repr(one) == "Receipt(uid u, t, generation 2, resourceVersion 7)"
+
+
+def test_a_record_under_our_name_that_nobody_can_read_has_no_token():
+    deep = {}
+    for _ in range(300):
+        deep = {"f:a": deep}
+    one = {"manager": "setpoint", "operation": "Apply", "time": "t", "fieldsV1": deep}
+    assert token_of({"metadata": {"managedFields": [one]}}) == ""

@@ -76,7 +76,14 @@ def test_a_severity_that_never_goes_on_the_bus_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "subject", ["", "revisions.local.K.ns", "commands.local.K.ns.x", "revisions.local.K.ns.*"]
+    "subject",
+    [
+        "",
+        "revisions.local.K.ns",
+        "commands.local.K.ns.x",
+        "revisions.local.K..x",
+        "revisions.local.K.ns.*",
+    ],
 )
 def test_another_subject_is_not_read_as_a_revision(subject) -> None:
     with pytest.raises(MalformedError):
