@@ -159,8 +159,16 @@ class Gather:
                 answer = takes(neighbour, key)
                 if answer is Answer.SOON and waits:
                     found.undecided = True
-                elif answer is Answer.YES and key not in other.memory.receipts:
+                elif answer is Answer.YES and not self._has_taken(other, key):
                     found.handed.add(key)
+
+    def _has_taken(self, other: Lane, key: ObjectKey) -> bool:
+        """
+        Say whether another lane has applied an object; its receipt may be of a time before ours.
+        """
+        last = self._lanes.objects((key.group, key.kind)).get(key)
+        applied = key in other.memory.receipts and key not in other.marks.drifted
+        return last is other and applied
 
     def _unborn(self, claims: Claims) -> bool:
         """
@@ -181,6 +189,8 @@ class Gather:
             receipt=receipt,
             drifted=key in lane.marks.drifted
             or key in lane.memory.refused
+            # Another one applied it last, perhaps before the start: our receipt is older.
+            or self._lanes.other_owner(lane, key) is not None
             or (receipt is not None and not self._lanes.trusted(key)),
             exists=True if key in lane.memory.versions else None,
             options=lane.memory.options.get(key),

@@ -111,6 +111,7 @@ class Lanes:
             self._give(key, lane)
             if before is not None:
                 self._of[before].discard(key)
+                before.memory.receipts.pop(key, None)  # it says nothing about what is there now
                 before.request(Urgency.ROUTINE)
 
     def neighbour(self, lane: Lane) -> Neighbour:

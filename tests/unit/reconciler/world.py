@@ -47,8 +47,8 @@ class World:
     What outlives a process: API server, bus, clock.
     """
 
-    def __init__(self):
-        self.clock = FakeClock()
+    def __init__(self, clock=None):
+        self.clock = clock or FakeClock()
         self.api = FakeApi("ns")
         self.cluster = FakeCluster(self.api)
         self.declarations = FakeDeclarations(self.api)

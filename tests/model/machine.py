@@ -1,0 +1,217 @@
+"""
+The reconciler under everything that may happen to it, in any order: a machine for hypothesis.
+
+Rules are what people, Git, the API server and the bus do, and turns of the service, in which calls
+fail and the process dies. The oracle judges each write; in the end, all comes to what is declared.
+"""
+
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, invariant, precondition, rule
+
+from services.reconciler.core.owner import OWNER_NAME
+from shared.kube.errors import AdmissionDenied
+from tests.fakes.reconciler.ports import kustomization_key
+from tests.fakes.reconciler.storm import FAULTS
+from tests.model.oracle import OWNERS, exists
+from tests.model.stage import LONG, Stage
+from tests.unit.reconciler.world import config, config_key
+
+NAMES = ("one", "two", "three")
+NOWHERE = "-"
+owners, names = st.sampled_from(OWNERS), st.sampled_from(NAMES)
+places = st.tuples(*(st.sampled_from((NOWHERE, *OWNERS)) for _ in NAMES))
+changes = st.sets(names)
+faults = st.dictionaries(st.integers(1, 8), st.sampled_from(FAULTS), min_size=1, max_size=2)
+deaths = st.tuples(st.integers(1, 40), st.booleans())
+
+
+class Machine(Stage):
+    """
+    One source, two Kustomizations with a path each, a few objects, some of them of strangers.
+    """
+
+    # What is declared
+
+    @initialize(where=places)
+    def begin(self, where):
+        for owner in OWNERS:
+            self._declare(owner)
+        self.push(where, set(), heard=True)
+        self._begin()
+
+    @rule(where=places, changed=changes, heard=st.booleans())
+    def push(self, where, changed, heard):
+        """
+        Add, change, move and remove objects.
+        """
+        for name in NAMES:
+            if name in changed or name not in self.values:
+                self.values[name] = self._fresh()
+        self._publish(
+            {
+                owner: {
+                    name: self.values[name]
+                    for name, place in zip(NAMES, where, strict=True)
+                    if place == owner
+                }
+                for owner in OWNERS
+            },
+            heard=heard,
+        )
+
+    @rule(owner=owners, broken=st.booleans())
+    def push_what_cannot_be_used(self, owner, broken):
+        """
+        Break what one of them declares, or take all of it away.
+        """
+        content = dict(self.oracle.history[-1].content)
+        content[owner] = None if broken else {}
+        self._publish(content, heard=True)
+
+    @rule()
+    def recreate_source(self):
+        self.uid, self.sequence = f"source-{self._fresh()}", 0
+        self._publish(self.oracle.history[-1].content, heard=True)
+
+    @rule()
+    def lose_source(self):
+        self.world.source = None
+        if self.process:
+            self.process.lanes.lost_source(("GitRepository", "ns", "repo"))
+
+    @rule()
+    def see_source(self):
+        """
+        Let the source be there again, or be read at last.
+        """
+        self._see()
+
+    @rule(back=st.integers(1, 4))
+    def announce_an_older_revision(self, back):
+        if self.process:
+            older = self.oracle.history[-min(back, len(self.oracle.history))]
+            known = self.oracle.history[self.oracle.heard - 1].source
+            if older.source.uid != known.uid or older.source.sequence <= known.sequence:
+                self._do(self.process.announce(older.source))
+
+    @rule(
+        owner=owners,
+        spec=st.sampled_from(({}, {"suspend": True}, {"prune": False})),
+        allow_empty=st.booleans(),
+    )
+    def declare(self, owner, spec, allow_empty):
+        """
+        Declare it, again or otherwise: resume, suspend, do not prune, allow nothing at all.
+        """
+        self._declare(owner, allow_empty=allow_empty, **spec)
+
+    @rule(owner=owners)
+    def delete_declaration(self, owner):
+        if exists(self.world, owner):
+            self.world.api.delete(kustomization_key("ns", owner))
+
+    # What others do
+
+    @rule(name=names, how=st.sampled_from(("edit", "add", "unlabel", "delete", "replace", "copy")))
+    def drift(self, name, how):
+        """
+        Change or delete an object by hand, or put another one in its place.
+        """
+        key, api = config_key(name), self.world.api
+        live_one = api.find(key)
+        labels = {OWNER_NAME: None}
+        match how:
+            case _ if live_one is None:
+                self._made_by_somebody(config(name, v="theirs"))
+            case "edit":
+                api.edit(key, {"data": {"v": "drifted"}})
+            case "add":
+                api.edit(key, {"data": {"more": self._fresh()}})
+            case "unlabel":
+                api.edit(key, {"metadata": {"labels": labels}})
+            case _:
+                api.delete(key)
+        if live_one and how in {"replace", "copy"}:
+            body = config(name, v="theirs")
+            if how == "copy":
+                body["metadata"]["labels"] = live_one["metadata"].get("labels") or {}
+            self._made_by_somebody(body)
+
+    @rule(name=names, refused=st.booleans())
+    def refuse(self, name, refused):
+        """
+        Let admission refuse an object from now on, or no longer.
+        """
+        self.world.api.refusals.pop(config_key(name), None)
+        if refused:
+            self.world.api.refusals[config_key(name)] = AdmissionDenied(f"{name}: not here")
+
+    @rule(owner=owners)
+    def second_writer(self, owner):
+        """
+        Let another process record and make an object just before the next status is written.
+        """
+        if self.process:
+            self.process.switch.meanwhile(
+                "Declarations.write_status", lambda: self._written_by_another(owner)
+            )
+
+    # What happens to the process
+
+    @precondition(lambda self: self.process)
+    @rule(seconds=st.sampled_from((0, 1, 31, 61, LONG)))
+    def work(self, seconds):
+        """
+        Let the lanes take their turns, some time later.
+        """
+        self.world.clock.advance(seconds)
+        self.process.switch.brew()
+        self._work()
+
+    @precondition(lambda self: self.process)
+    @rule(faults=faults)
+    def work_in_a_storm(self, faults):
+        """
+        Let the lanes take their turns while calls fail.
+        """
+        self.process.switch.brew(faults=faults)
+        self._work()
+
+    @precondition(lambda self: self.process)
+    @rule(death=deaths, lost=st.booleans())
+    def work_and_die(self, death, lost):
+        """
+        Let the process die before or after a call, and start anew.
+        """
+        at, after = death
+        self.process.switch.brew(at=at, after=after)
+        self._work()
+        self.start(lost)
+
+    @rule(lost=st.booleans())
+    def start(self, lost):
+        """
+        Start the service, anew if it runs; ``lost`` are the receipts, with the bus.
+        """
+        if lost:
+            self.world.receipts.saved.clear()
+        self._begin()
+
+    @rule(down=st.booleans())
+    def lose_bus(self, down):
+        self.world.receipts.down = down
+
+    @precondition(lambda self: self.process)
+    @rule(blind=st.booleans())
+    def watch(self, blind):
+        """
+        Let the watches of managed objects fall silent, or begin again.
+        """
+        if blind:
+            self.process.blind = True
+        else:
+            self.process.see_again()
+
+    @invariant()
+    def strangers_are_left_alone(self):
+        assert self.world.configs()["strange"] == {"a": "1"}

@@ -1,0 +1,215 @@
+"""
+What must hold at any moment, judged at each write of the API server while the reconciler works.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from services.reconciler.core.conditions import attempted_source
+from services.reconciler.core.inventory import Inventory
+from services.reconciler.core.manifest import MANAGER, key_of
+from services.reconciler.core.owner import OWNER_NAME
+from services.reconciler.core.sources import Source
+from shared.model import Conditions
+from tests.fakes.reconciler.ports import kustomization_key
+
+OWNERS = ("app", "other")
+
+
+class BrokenPromiseError(AssertionError):
+    """
+    A promise was broken.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """
+    What is declared at one place of the history, by owner; None where it cannot be rendered.
+    """
+
+    source: Source
+    content: dict[str, dict[str, str] | None]
+
+
+class Oracle:
+    """
+    Knows the whole history, which no process does.
+    """
+
+    def __init__(self, world, claimed):
+        self.world = world
+        self.history: list[Revision] = []
+        self.heard = 0  # revisions that the process knows of
+        self.claimed = claimed  # the objects that an owner has said are its own
+        self.broken = False
+        self._acting = False
+        self.ours = set()  # uids of objects that the reconciler made or took over
+        self._orphans = set()  # uids of objects left behind by an owner, as declared
+        world.api.watchers.append(self._watch)
+
+    @contextmanager
+    def acting(self, *, ours=True):
+        """
+        Judge what is written within; not ``ours`` is what others do meanwhile.
+        """
+        before, self._acting = self._acting, ours
+        try:
+            yield
+        except BaseException:
+            self.broken = True
+            raise
+        finally:
+            self._acting = before
+
+    def newest(self, owner):
+        """
+        Return what an owner declares at the newest revision that the process knows of.
+        """
+        return self.history[self.heard - 1].content[owner] if self.heard else None
+
+    def empty(self, owner):
+        """
+        Say whether nothing is declared where something was, and nobody allowed that.
+        """
+        declared = self.world.declared(owner) or {"metadata": {}}
+        annotations = declared["metadata"].get("annotations") or {}
+        return (
+            self.newest(owner) == {}
+            and bool(self.world.recorded(owner))
+            and annotations.get("setpoint.dev/allow-empty") != "enabled"
+        )
+
+    def leaked(self):
+        """
+        Return what the reconciler made and nobody has recorded.
+        """
+        recorded = set().union(*(self._recorded(owner) for owner in OWNERS))
+        return {
+            key.name
+            for key, obj in self.world.api.objects.items()
+            if obj["metadata"]["uid"] in self.ours - self._orphans
+            and _owner(obj)
+            and self.world.declared(_owner(obj)) is not None
+            and key not in recorded
+        }
+
+    def _recorded(self, owner):
+        return set(Inventory.parse(self.world.status(owner).get("inventory")))
+
+    def _watch(self, old, new):
+        key = key_of(new or old)
+        if key.kind == "Kustomization":
+            if new is None:
+                self._ended(old)
+            elif self._acting:
+                self._said(old, new)
+        elif key.kind == "ConfigMap" and self._acting:
+            if new is None:
+                self._deleted(key, old)
+            else:
+                self._written(key, old, new)
+        if self._acting and (leaked := self.leaked()):
+            raise BrokenPromiseError(f"{leaked} is recorded by nobody")
+
+    def _deleted(self, key, old):
+        owner = _owner(old)
+        if owner not in OWNERS or key not in self._recorded(owner):
+            raise BrokenPromiseError(f"{key} was deleted, which is somebody else's")
+        declared = self.world.declared(owner)
+        spec = declared["spec"]
+        if not spec["prune"] or spec.get("suspend"):
+            raise BrokenPromiseError(f"{key} was deleted by {owner}, which must not delete")
+        if declared["metadata"].get("deletionTimestamp"):
+            return
+        content = self.newest(owner)
+        if content is None or self.empty(owner):
+            raise BrokenPromiseError(f"{key} was deleted by {owner} because nothing could be read")
+        if key.name in content:
+            raise BrokenPromiseError(f"{key} was deleted by {owner}, which declares it")
+        for other in set(OWNERS) - {owner}:
+            if self._takes(other, key):
+                raise BrokenPromiseError(f"{key} was deleted by {owner} and moves to {other}")
+
+    def _takes(self, owner, key):
+        declared = self.world.declared(owner)
+        if declared is None or declared["spec"].get("suspend"):
+            return False
+        if declared["metadata"].get("deletionTimestamp"):
+            return False
+        return key in self.claimed(owner)
+
+    def _written(self, key, old, new):
+        if not any(one["manager"] == MANAGER for one in new["metadata"]["managedFields"]):
+            return
+        owner = _owner(new)
+        self.ours.add(new["metadata"]["uid"])
+        if old is not None and old.get("data") == new.get("data") and _owner(old) == owner:
+            return
+        if owner not in OWNERS:
+            raise BrokenPromiseError(f"{key} was written for {owner}")
+        value = (new.get("data") or {}).get("v")
+        floor = self._floor(owner)
+        good = [one.content[owner] for one in self.history[floor:] if one.content[owner]]
+        if value not in {content.get(key.name) for content in good}:
+            raise BrokenPromiseError(
+                f"{key} was written as {value}, which is older than what is recorded"
+            )
+
+    def _floor(self, owner):
+        """
+        Return the place of the newest revision that can be rendered, up to the recorded one.
+        """
+        state = attempted_source(self.world.status(owner))
+        place = -1
+        for number, one in enumerate(self.history):
+            same = state and (one.source.uid, one.source.sequence) == (state.uid, state.sequence)
+            place = number if same else place
+        return max((n for n in range(place + 1) if self.history[n].content[owner]), default=0)
+
+    def _said(self, old, new):
+        owner = new["metadata"]["name"]
+        before, after = (attempted_source((one or {}).get("status") or {}) for one in (old, new))
+        if before and after and before.uid == after.uid and after.sequence < before.sequence:
+            raise BrokenPromiseError(f"{owner} recorded an older revision")
+        if old is None or old.get("status") == new.get("status"):
+            return
+        conditions = Conditions.from_json(new["status"].get("conditions"))
+        if conditions.is_true("Ready") and not conditions.is_true("Drifted"):
+            self._honest(owner, old.get("status", {}), new["status"])
+
+    def _honest(self, owner, old, new):
+        applied = new.get("lastAppliedRevision")
+        ready = Conditions.from_json(old.get("conditions")).is_true("Ready")
+        if ready and old.get("lastAppliedRevision") == applied:
+            return
+        found = [one.content[owner] for one in self.history if one.source.revision == applied]
+        configs = self.world.configs()
+        wrong = {
+            name: (value, configs.get(name))
+            for name, value in ((found[-1] or {}) if found else {}).items()
+            if (configs.get(name) or {}).get("v") != value
+        }
+        if wrong or not found:
+            raise BrokenPromiseError(f"{owner} is called Ready at {applied}, with {wrong}")
+
+    def _ended(self, old):
+        owner = old["metadata"]["name"]
+        spec, recorded = old["spec"], Inventory.parse((old.get("status") or {}).get("inventory"))
+        left = {
+            key.name: obj["metadata"]["uid"]
+            for key, obj in self.world.api.objects.items()
+            if _owner(obj) == owner and obj["metadata"]["uid"] in self.ours
+        }
+        deletes = spec["prune"] and not spec.get("suspend")
+        if deletes and (lost := left.keys() & {key.name for key in recorded}):
+            raise BrokenPromiseError(f"{owner} ended and left {lost}")
+        self._orphans |= set(left.values())
+
+
+def _owner(obj):
+    return (obj["metadata"].get("labels") or {}).get(OWNER_NAME)
+
+
+def exists(world, owner):
+    return world.api.find(kustomization_key("ns", owner)) is not None

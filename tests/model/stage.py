@@ -1,0 +1,187 @@
+"""
+What the rules of the machine are made of: pushes, turns, and that all comes right in the end.
+"""
+
+import asyncio
+
+import yaml
+from hypothesis.stateful import RuleBasedStateMachine
+
+from services.reconciler.core.inventory import Inventory
+from services.reconciler.core.owner import Owner
+from services.reconciler.core.sources import Source
+from tests.fakes.reconciler.storm import Storm
+from tests.model.oracle import OWNERS, Oracle, Revision, exists
+from tests.model.running import HastyClock, Running, lives
+from tests.unit.reconciler.world import World, config, config_key
+
+INTERVAL, LONG = "10m", 660  # seconds until all intervals are over
+
+
+class Stage(RuleBasedStateMachine):
+    """
+    The world, the process if one runs, and the oracle.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.world = World(HastyClock())
+        self.oracle = Oracle(self.world, self._claimed)
+        self.process = None
+        self.values, self.count = {}, 0
+        self.uid, self.sequence = "source-1", 0
+        self.world.api.apply(config("strange"), manager="somebody")
+
+    def calm_down(self):
+        """
+        Take all faults away: everything becomes as it is declared, and stays so.
+        """
+        self._mend()
+        for _ in range(12):
+            self.world.clock.advance(LONG)
+            rested = self._work()
+        assert rested, "the lanes never rest"
+        before = self.world.versions()
+        self._as_declared()
+        self.world.clock.advance(LONG)
+        self._work()
+        assert self.world.versions() == before, "written although nothing changed"
+
+    def teardown(self):
+        try:
+            if not self.oracle.broken:
+                self.calm_down()
+        finally:
+            self._stop()
+            self.runner.close()
+
+    def _publish(self, content, *, heard):
+        files = {f"{owner}/README": "" for owner in OWNERS}
+        for owner, declared in content.items():
+            if declared is None:
+                files[f"{owner}/broken.yaml"] = "a: ["
+            for name, value in (declared or {}).items():
+                files[f"{owner}/{name}.yaml"] = yaml.safe_dump(config(name, v=value))
+        self.sequence += 1
+        digest, index = self.world.artifacts.put(files)
+        source = Source(
+            kind="GitRepository",
+            namespace="ns",
+            name="repo",
+            uid=self.uid,
+            sequence=self.sequence,
+            revision=f"main@sha1:{len(self.oracle.history):040x}",
+            digest=str(digest),
+            index_digest=str(index),
+        )
+        self.oracle.history.append(Revision(source=source, content=content))
+        self.world.source = source
+        if heard:
+            self._hear()
+
+    def _declare(self, owner, *, allow_empty=False, **spec):
+        annotations = {"setpoint.dev/allow-empty": "enabled"} if allow_empty else {}
+        asked = {"interval": INTERVAL, "retryInterval": "1m", "suspend": False} | spec
+        self.world.declare(owner, annotations=annotations, path=f"./{owner}", **asked)
+
+    def _begin(self):
+        self._stop()
+        self.process = Running(self.world, Storm())
+        if self.world.source is not None:
+            self.oracle.heard = len(self.oracle.history)
+
+    def _see(self):
+        self.world.source = self.oracle.history[-1].source
+        self._hear()
+
+    def _hear(self):
+        if self.process and self.world.source is not None:
+            self.oracle.heard = len(self.oracle.history)
+            self._do(self.process.look(self.world.source))
+
+    def _mend(self):
+        self.world.api.refusals.clear()
+        self.world.receipts.down = False
+        if not self.process:
+            self._begin()
+        self.process.switch.brew()
+        self._see()
+        self.process.see_again()
+        self._publish(self._all_good(), heard=True)
+        for owner in OWNERS:
+            for _ in range(3):
+                if exists(self.world, owner):
+                    self._declare(owner)
+                self.world.clock.advance(LONG)
+                self._work()
+            self._declare(owner)
+
+    def _all_good(self):
+        """
+        Return what was declared last of what can be used, and something of each in any case.
+        """
+        good, taken = {}, set()
+        for owner in OWNERS:
+            last = next(
+                (c for one in reversed(self.oracle.history) if (c := one.content[owner])), {}
+            )
+            good[owner] = {k: v for k, v in last.items() if k not in taken} | {f"base-{owner}": "1"}
+            taken |= last.keys()
+        return good
+
+    def _as_declared(self):
+        for owner in OWNERS:
+            content = self.oracle.newest(owner)
+            live_ones = self.world.configs()
+            for name, value in content.items():
+                assert live_ones.get(name, {}).get("v") == value, f"{name} is not as declared"
+            assert self.world.recorded(owner) == set(content)
+            assert self.world.condition(name=owner) == ("True", "ReconciliationSucceeded")
+            applied = self.world.status(owner)["lastAppliedRevision"]
+            assert applied == self.oracle.history[-1].source.revision
+
+    def _work(self):
+        return self._do(self.process.turns())
+
+    def _do(self, work):
+        with self.oracle.acting():
+            alive, answer = self.runner.run(lives(self.process, work))
+        if not alive:
+            self._stop()
+        return answer
+
+    def _stop(self):
+        if self.process:
+            self.process.end()
+        self.process = None
+
+    def _claimed(self, owner):
+        lane = self.process.lanes.get("ns", owner) if self.process else None
+        return lane.claims.keys if lane and lane.claims else frozenset()
+
+    def _fresh(self):
+        self.count += 1
+        return str(self.count)
+
+    def _made_by_somebody(self, body):
+        refusals, self.world.api.refusals = self.world.api.refusals, {}
+        self.world.api.apply(body, manager="somebody")
+        self.world.api.refusals = refusals
+
+    def _written_by_another(self, owner):
+        declared, key = self.world.declared(owner), config_key("second")
+        # Another process works on it as we do: with its finalizer, and not at its end.
+        if declared is None or declared["metadata"].get("deletionTimestamp"):
+            return
+        if not declared["metadata"].get("finalizers"):
+            return
+        known = Inventory.parse(self.world.status(owner).get("inventory"))
+        if key in known:
+            return
+        with self.oracle.acting(ours=False):
+            recorded = known.union(Inventory({key: "v1"})).to_json()
+            self.world.write_status({"inventory": recorded}, owner)
+            body = config("second", v=self._fresh())
+            body["metadata"]["labels"] = Owner(name=owner, namespace="ns").labels
+            self.oracle.ours.add(self.world.api.apply(body)["metadata"]["uid"])
