@@ -3,10 +3,13 @@ PYTHON ?= python3.11
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 SETUP := .venv/.setup-done
+FUZZER := .venv/.fuzzer-done
+SECONDS ?= 60
+TARGETS ?= $(patsubst tests/fuzz/targets/%.py,%,$(wildcard tests/fuzz/targets/*.py))
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup programs fmt check test unit integration e2e manifests verify install up down logs bench faults
+.PHONY: help setup programs fmt check test unit integration e2e manifests verify install up down logs bench faults fuzz
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -48,8 +51,16 @@ e2e: setup ## the whole system, driven as a user would
 test: check programs ## every test
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/contract tests/integration tests/e2e
 
-faults: setup programs ## the whole system under faults, judged by an oracle: half an hour
+faults: setup $(FUZZER) programs ## the whole system under faults, judged by an oracle: half an hour
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/faults
+
+fuzz: setup $(FUZZER) ## each parser of outside input under the fuzzer, for SECONDS each
+	@set -e; for target in $(TARGETS); do $(BIN)/python -m tests.fuzz.run $$target $(SECONDS); done
+	$(BIN)/python -m pytest -q tests/faults/test_model.py
+
+$(FUZZER): $(SETUP)
+	@$(BIN)/uv sync --quiet --locked --all-extras --group fuzz
+	@touch $@
 
 manifests: setup ## write deploy/crds from the types
 	$(BIN)/python -m tools.manifests

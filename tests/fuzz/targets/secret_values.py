@@ -1,0 +1,27 @@
+"""Text with a remembered value in it: nothing of the value is left, in no form it travels in."""
+
+import base64
+import json
+from urllib.parse import quote
+
+from services.reconciler.core.masking import SHORTEST_SECRET, SecretValues
+
+
+def one(data):
+    parts = data.decode(errors="replace").split("\x00", 2)
+    if len(parts) < 3 or not SHORTEST_SECRET <= len(parts[0]) <= 1000:
+        return
+    value, before, after = parts
+    values = SecretValues(b"k" * 32)
+    values.remember(value)
+    encoded = value.encode(errors="replace")
+    forms = (
+        value,
+        base64.b64encode(encoded).decode(),
+        quote(value, safe="", errors="replace"),
+        json.dumps(value)[1:-1],
+    )
+    for form in forms:
+        if len(form) >= SHORTEST_SECRET:
+            masked = values.mask(f"{before}{form}{after}")
+            assert form not in masked or form in "***"
