@@ -1,5 +1,8 @@
 """Which deliveries have been made."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from services.notifier.core.dedupe import Delivered, delivery_id
 
 DAY = 24 * 3600.0
@@ -48,3 +51,21 @@ def test_it_says_in_its_repr_how_full_it_is():
     known = Delivered(limit=3)
     known.add("a", 0.0)
     assert repr(known) == "Delivered(1 of at most 3 ids)"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.floats(0, 5 * DAY)), max_size=20),
+    st.integers(1, 4),
+)
+def test_exactly_the_newest_of_a_week_are_remembered(steps, limit):
+    known, last, now = Delivered(limit=limit), {}, 0.0
+    for id_, pause in steps:
+        now += pause
+        known.add(id_, now)
+        last.pop(id_, None)
+        last[id_] = now
+    kept = [id_ for id_, at in last.items() if at >= now - 7 * DAY][-limit:]
+    assert [id_ for id_, _ in known] == kept
+    again = Delivered(limit=limit)
+    again.load(reversed(list(known)), now)
+    assert dict(again) == dict(known)

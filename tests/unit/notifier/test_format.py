@@ -2,11 +2,14 @@
 
 import hashlib
 import hmac
+import html
 import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.notifier.core.format import request_for
 from services.notifier.core.format.slack import escaped
@@ -103,3 +106,13 @@ def test_text_for_a_chat_mentions_nobody_and_links_nowhere():
 
 def test_a_request_shows_nothing_of_itself_in_a_repr():
     assert repr(built("slack", EVENTS["info"])) == "Request(timeout=15.0)"
+
+
+@given(st.text() | st.text("<!@>&#*|\x1b\u202e\r"), st.integers(10, 40))
+def test_no_text_mentions_links_or_steers_in_a_chat(text, limit):
+    found = escaped(text, limit)
+    assert not set(found) & set("<>\x1b\r\u202e")
+    assert html.unescape(found.replace("...", "")) in html.unescape(found)
+    assert len(found) <= 5 * limit  # of one character five may become
+    if not set(text) & set("<>&") and text.isprintable() and len(text) <= limit:
+        assert found == text

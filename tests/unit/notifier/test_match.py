@@ -1,10 +1,13 @@
 """Which events an Alert selects."""
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.notifier.core.match import labelled, needs_labels, rule_of, sources_for, worded
 from shared.errors import StalledError
@@ -180,3 +183,38 @@ def test_an_alert_that_could_never_select_is_refused():
     with pytest.raises(StalledError, match=r"spec\.eventSources\[0\]\.kind HelmChart") as caught:
         rule_of(alert(eventSources=[{"kind": "HelmChart", "name": "*"}]))
     assert caught.value.reason == "NotSupported"
+
+
+NAMES = st.sampled_from(["*", "a", "b"])
+KINDS = st.sampled_from(["Kustomization", "GitRepository"])
+PLACES = st.sampled_from(["apps", "x"])
+LABELS = st.dictionaries(st.sampled_from(["k", "l"]), st.sampled_from(["1", "2"]), max_size=2)
+SOURCES = st.fixed_dictionaries(
+    {"kind": KINDS, "name": NAMES}, optional={"namespace": PLACES, "matchLabels": LABELS}
+)
+
+
+@given(
+    st.lists(SOURCES, min_size=1, max_size=3),
+    KINDS,
+    st.sampled_from(["a", "b"]),
+    st.sampled_from(["apps", "x"]),
+    LABELS,
+    st.lists(st.sampled_from(["fin", "^Rec", "x$"]), max_size=2),
+    st.lists(st.sampled_from(["fin", "^Rec", "x$"]), max_size=2),
+)
+def test_an_alert_selects_what_a_plain_reading_of_it_selects(
+    sources, kind, name, namespace, labels, include, exclude
+):
+    sent = event(involved={"kind": kind, "name": name, "namespace": namespace})
+    spec = {"eventSources": sources, "inclusionList": include, "exclusionList": exclude}
+    home = alert(**spec).metadata.namespace
+    named = any(
+        (one["kind"], one.get("namespace") or home) == (kind, namespace)
+        and one["name"] in {"*", name}
+        and one.get("matchLabels", {}).items() <= labels.items()
+        for one in sources
+    )
+    passes = not include or any(re.search(text, sent.message) for text in include)
+    passes = passes and not any(re.search(text, sent.message) for text in exclude)
+    assert selects(spec, sent, labels) is (named and passes)

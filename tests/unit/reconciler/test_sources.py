@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.reconciler.core.sources import (
@@ -129,3 +131,28 @@ def test_an_announcement_without_a_digest_of_ours_is_malformed(forged):
     assert RevisionAnnounced.model_validate(words).index_digest == ""
     with pytest.raises(ValidationError):
         RevisionAnnounced.model_validate(words | forged)
+
+
+WORDS = st.lists(
+    st.tuples(st.sampled_from([merge_announcement, merge_object]), st.integers(1, 6)), max_size=8
+)
+
+
+@given(WORDS)
+def test_in_whatever_order_words_about_a_source_come_the_newest_holds(words):
+    found, newest = known(sequence=1, digest="d1"), 1
+    for merge, sequence in words:
+        newest = max(newest, sequence)
+        found = merge(found, known(sequence=sequence, digest=f"d{sequence}"))
+        assert (found.sequence, found.digest) == (newest, f"d{newest}")
+
+
+@given(WORDS, st.integers(1, 9))
+def test_only_the_object_itself_brings_another_source_under_the_same_name(words, sequence):
+    found = known(sequence=6)
+    other = known(uid="u2", sequence=sequence)
+    assert merge_announcement(found, other) == found
+    assert merge_object(found, other) == other
+    for merge, older in words:
+        if merge is merge_announcement:
+            assert merge(other, known(sequence=older)) == other

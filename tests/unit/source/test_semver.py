@@ -1,6 +1,8 @@
 """Version constraints as the field writes them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.source.core.semver import Constraint, Version
 from shared.errors import StalledError
@@ -91,3 +93,57 @@ def test_of_equal_versions_always_the_same_tag_is_taken():
 def test_what_is_no_constraint_is_refused_in_plain_words(text):
     with pytest.raises(StalledError, match=r"spec\.ref\.semver"):
         Constraint.parse(text)
+
+
+SMALL = st.tuples(*[st.integers(0, 3)] * 3)
+PRES = st.lists(st.sampled_from(["0", "2", "10", "a", "b-1"]), max_size=2).map(tuple)
+VERSIONS = st.builds(Version, SMALL, PRES)
+WHOLE = st.builds(Version, SMALL)
+
+
+def below(one, other):
+    """Compare by the letter of the specification, part by part."""
+    if one.numbers != other.numbers:
+        return one.numbers < other.numbers
+    if not one.pre or not other.pre:
+        return bool(one.pre) and not other.pre
+    for mine, theirs in zip(one.pre, other.pre, strict=False):
+        if mine != theirs:
+            if mine.isdigit() and theirs.isdigit():
+                return int(mine) < int(theirs)
+            return mine.isdigit() or (not theirs.isdigit() and mine < theirs)
+    return len(one.pre) < len(other.pre)
+
+
+@given(VERSIONS, VERSIONS)
+def test_versions_have_the_order_of_the_specification(one, other):
+    assert (one < other) is below(one, other)
+    assert (one == other) is (not below(one, other) and not below(other, one))
+
+
+def written(numbers):
+    return ".".join(map(str, numbers))
+
+
+@given(WHOLE, SMALL, st.integers(1, 3))
+def test_short_forms_mean_what_they_stand_for(version, given_, count):
+    short, (a, b, c) = written(given_[:count]), given_
+    low = {1: (a, 0, 0), 2: (a, b, 0), 3: (a, b, c)}[count]
+    tilde = (a + 1, 0, 0) if count == 1 else (a, b + 1, 0)
+    nonzero = next((n for n, part in enumerate(given_[:count]) if part), count - 1)
+    caret = tuple(
+        part if n < nonzero else (part + 1 if n == nonzero else 0) for n, part in enumerate(given_)
+    )
+    for sign, high in (("~", tilde), ("^", caret)):
+        inside = low <= version.numbers < high
+        assert Constraint.parse(sign + short).accepts(version) is inside
+
+
+@given(WHOLE, SMALL)
+def test_signs_and_their_opposites_share_all_whole_versions(version, numbers):
+    text = written(numbers)
+    for sign, opposite in (("=", "!="), ("<", ">="), (">", "<=")):
+        one, other = (Constraint.parse(f"{found}{text}") for found in (sign, opposite))
+        assert one.accepts(version) is not other.accepts(version)
+        assert Constraint.parse(f"{sign}{text} || {opposite}{text}").accepts(version)
+        assert not Constraint.parse(f"{sign}{text}, {opposite}{text}").accepts(version)

@@ -172,3 +172,18 @@ def test_a_real_object_has_what_was_declared_and_its_defaults_do_not_show(edit):
     case = recorded(edit)
     assert equal(case.desired, case.applied)
     assert equal(case.desired, case.live)
+
+
+def laid_over(declared, live):
+    """Return live with all that is declared, maps told apart; a declared null takes away."""
+    if not (isinstance(declared, dict) and isinstance(live, dict)):
+        return copy.deepcopy(declared)
+    rest = {name: value for name, value in live.items() if name not in declared}
+    new = {name: laid_over(value, live.get(name)) for name, value in declared.items()}
+    return rest | new
+
+
+@given(objects, objects)
+def test_what_is_declared_laid_over_what_lives_differs_from_it_no_more(declared, live):
+    assert differences(declared, laid_over(declared, live)) == ()
+    assert equal(declared, laid_over(declared, live))

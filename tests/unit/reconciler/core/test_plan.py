@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.manifest import Refusal, desired_of
@@ -230,3 +232,49 @@ def answer(version="7", uid="u", created="c", times=("c",)):
 )
 def test_the_answer_tells_what_an_apply_did(response, before, existed, action):
     assert action_of(response, before, existed=existed) is action
+
+
+KEYS = [key("ConfigMap", name, "n") for name in "abcd"]
+some = st.sets(st.sampled_from(KEYS))
+
+
+@given(
+    wanted=some,
+    recorded=some,
+    refused=some,
+    handed=some,
+    allowed=st.booleans(),
+    prune=st.booleans(),
+    unreadable=st.booleans(),
+)
+def test_only_what_nobody_declares_is_deleted_and_only_if_all_is_known(
+    wanted, recorded, refused, handed, allowed, prune, unreadable
+):
+    found = plan(
+        *(desired(one.kind, one.name, one.namespace) for one in wanted),
+        inventory=inventory(*recorded),
+        refused=tuple(Refusal(key=one, message="no") for one in refused),
+        handed=frozenset(handed),
+        allow_empty=allowed,
+        prune=prune,
+        unreadable=unreadable,
+    )
+    stale = recorded - wanted - refused - handed
+    assert {one.key for one in found.prunes} == stale
+    assert found.inventory.keys == recorded | wanted
+    empty = not wanted and not refused and recorded and not allowed
+    closed = stale and (refused or not prune or unreadable)
+    assert found.may_prune is not bool(empty or closed)
+    assert found.empties is bool(empty)
+
+
+@given(wanted=some, known=some)
+def test_a_plan_sends_what_is_not_as_applied_and_nothing_else(wanted, known):
+    ones = [desired(one.kind, one.name, one.namespace) for one in sorted(wanted)]
+    found = plan(
+        *ones,
+        inventory=inventory(*wanted),
+        known={one.key: applied(one) for one in ones if one.key in known},
+    )
+    assert {step.key for step in found.applies} == wanted - known
+    assert found.changes_nothing is (wanted <= known)

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.reconciler.core.prunable import AlreadyGone, Delete, Skip, decide_prune
 from tests.unit.reconciler.recorded import OWNER
@@ -59,3 +61,35 @@ def test_nothing_is_deleted_without_preconditions(changes):
     decision = decide_prune(live(**changes), OWNER)
     assert isinstance(decision, Skip)
     assert not decision.settled
+
+
+@given(
+    labels=st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.sampled_from([value, value, "other"]) for name, value in OWNER.labels.items()
+        },
+    ),
+    annotations=st.dictionaries(
+        st.sampled_from([f"{P}prune", f"{P}reconcile", "x"]),
+        st.sampled_from(["disabled", "Disabled", "enabled"]),
+    ),
+    uid=st.sampled_from(["u", "applied", ""]),
+    version=st.sampled_from(["5", ""]),
+    holds=st.booleans(),
+    going=st.booleans(),
+)
+def test_nothing_is_deleted_but_what_is_surely_ours_and_in_nobodys_way(
+    labels, annotations, uid, version, holds, going
+):
+    changes = {"labels": labels, "annotations": annotations, "uid": uid, "resourceVersion": version}
+    changes |= {"deletionTimestamp": "2026-01-01T00:00:00Z"} if going else {}
+    found = decide_prune(
+        live(**changes), OWNER, applied_uids=frozenset({"applied"}), holds_applied=holds
+    )
+    ours = labels.items() >= OWNER.labels.items()
+    opted = "disabled" in {
+        annotations.get(f"{P}{name}", "").lower() for name in ("prune", "reconcile")
+    }
+    free = not (opted or holds or going) and bool(version) and uid == "u"
+    assert isinstance(found, Delete) is (ours and free)
