@@ -11,7 +11,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from services.reconciler.core.owner import OWNER_NAME
 from shared.kube.errors import AdmissionDenied
 from tests.fakes.reconciler.ports import kustomization_key
-from tests.fakes.reconciler.storm import FAULTS
+from tests.fakes.reconciler.storm import CALLS, FAULTS
 from tests.model.oracle import OWNERS, exists
 from tests.model.stage import LONG, Stage
 from tests.unit.reconciler.world import config, config_key
@@ -21,7 +21,11 @@ NOWHERE = "-"
 owners, names = st.sampled_from(OWNERS), st.sampled_from(NAMES)
 places = st.tuples(*(st.sampled_from((NOWHERE, *OWNERS)) for _ in NAMES))
 changes = st.sets(names)
-faults = st.dictionaries(st.integers(1, 8), st.sampled_from(FAULTS), min_size=1, max_size=2)
+faults = st.lists(
+    st.tuples(st.sampled_from(FAULTS), st.sampled_from(CALLS), st.integers(1, 4)),
+    min_size=1,
+    max_size=3,
+)
 deaths = st.tuples(st.integers(1, 40), st.booleans())
 
 

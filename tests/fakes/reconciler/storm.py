@@ -1,6 +1,6 @@
 """A switch behind which calls fail, too: as an API server and a bus do, in the middle of a pass."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from shared.errors import SetpointError, TransientError
@@ -43,6 +43,7 @@ class Fault:
         return self.name
 
 
+CALLS = sorted(_WRITES | _READS)
 _ANY = _WRITES | _READS
 FAULTS = (
     Fault(name="429", error=TooManyRequests, calls=_ANY),
@@ -57,38 +58,56 @@ FAULTS = (
 )
 
 
+@dataclass(slots=True)
+class _Pending:
+    fault: Fault
+    calls: frozenset[str]
+    left: int
+
+
 class Storm(Switch):
     """
-    Lets the n-th call fail that can fail in a way, and may kill like any other switch.
+    Lets the n-th call of some kind fail, and may kill like any other switch.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._faults: dict[int, Fault] = {}
-        self._able: dict[Fault, int] = {}
+        self._pending: list[_Pending] = []
         self._late: dict[int, SetpointError] = {}
 
     def brew(
-        self, *, at: int = 0, after: bool = False, faults: Mapping[int, Fault] | None = None
+        self,
+        *,
+        at: int = 0,
+        after: bool = False,
+        faults: Iterable[tuple[Fault, str, int]] = (),
     ) -> None:
         """
-        Let calls from now on fail by their numbers, and the one with the number ``at`` be the last.
+        Let the call with the number ``at`` from now on be the last, and others fail.
+
+        Args:
+            at: Of all calls; 0 for none.
+            after: Whether the last call has its effect.
+            faults: What a call ends with; which call, or any that can end so if that name is empty
+                or cannot; the how manieth of them.
+
         """
         self.at, self.after = len(self.calls) + at if at else 0, after
-        self._faults = dict(faults or {})
-        self._able = dict.fromkeys(self._faults.values(), 0)
+        self._pending = [
+            _Pending(fault, fault.calls & {name} or fault.calls, number)
+            for fault, name, number in faults
+        ]
         self._late.clear()
 
     def enter(self, name: str) -> None:
         super().enter(name)
-        for fault in self._able:
-            self._able[fault] += name in fault.calls
-        for number, fault in list(self._faults.items()):
-            if name not in fault.calls or self._able[fault] < number:
+        for one in [one for one in self._pending if name in one.calls]:
+            one.left -= 1
+            if one.left > 0:
                 continue
-            del self._faults[number]
-            error = fault.error(f"{name}: {fault.name}")
-            if not fault.committed:
+            self._pending.remove(one)
+            error = one.fault.error(f"{name}: {one.fault}")
+            if not one.fault.committed:
                 raise error
             self._late[len(self.calls)] = error
 

@@ -8,8 +8,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.machine import Machine
 
 EVERY_TIME = settings(
-    max_examples=30,
-    stateful_step_count=20,
+    max_examples=50,
+    stateful_step_count=25,
     derandomize=True,
     database=None,
     deadline=None,
