@@ -102,7 +102,7 @@ class Oracle:
 
     def _deaths(self) -> dict[str, list[tuple[float, int]]]:
         return {
-            name: [(one.at, one.code) for one in service.deaths]
+            name: [(one.at, one.code) for one in service.deaths if not one.told]
             for name, service in self.system.services.items()
         }
 

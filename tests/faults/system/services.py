@@ -30,12 +30,13 @@ ROOT = Path(__file__).parents[3]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
     """
-    One end of a process: when, its exit status, and what it was armed with.
+    One end of a process: when, its exit status, what it was armed with, and whether it was told to.
     """
 
     at: float
     code: int
     armed: str
+    told: bool = False
 
 
 class Service:
@@ -57,6 +58,7 @@ class Service:
         self._keeper: asyncio.Task[None] | None = None
         self._changed = asyncio.Condition()
         self._armed = ""
+        self._told = False
         self._next: Mapping[str, str] = {}
         self._frozen = contextlib.ExitStack()
         for path in (self.data, self.temp, self.log.parent):
@@ -123,6 +125,13 @@ class Service:
         async with asyncio.timeout(within), self._changed:
             await self._changed.wait_for(lambda: self.starts >= count)
 
+    def signal(self, number: signal.Signals) -> None:
+        """
+        Send a signal; whoever ends by it starts again.
+        """
+        self._told = True
+        os.kill(self.pid, number)
+
     def freeze(self) -> None:
         self._frozen.enter_context(frozen(self.pid))
 
@@ -183,7 +192,9 @@ class Service:
             self.log,
             environment={
                 **self._environment,
-                "PYTHONPATH": str(ROOT),
+                "PYTHONPATH": os.pathsep.join(
+                    filter(None, (self._environment.get("PYTHONPATH"), str(ROOT)))
+                ),
                 "SETPOINT_DATA_DIR": str(self.data),
                 "SETPOINT_ADDRESS_FILE": str(self.addresses),
                 "TMPDIR": str(self.temp),
@@ -200,7 +211,10 @@ class Service:
             code = await self._child.process.wait()
             environment, self._next = self._next, {}
             async with self._changed:
-                self.deaths.append(Death(at=time.time(), code=code, armed=self._armed))
+                self.deaths.append(
+                    Death(at=time.time(), code=code, armed=self._armed, told=self._told)
+                )
+                self._told = False
                 self._changed.notify_all()
             if code != -signal.SIGKILL:
                 await asyncio.sleep(AGAIN)
