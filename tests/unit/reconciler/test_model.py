@@ -2,9 +2,11 @@
 Whatever happens to it, in any order: no leak, no wrong deletion, older never wins, no false Ready.
 """
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.fakes.reconciler.storm import FAULTS
 from tests.model.machine import Machine
 
 EVERY_TIME = settings(
@@ -31,4 +33,25 @@ def test_an_object_that_moves_back_to_who_still_has_it_recorded_is_never_away():
     machine.work(seconds=0)
     machine.push(changed=set(), heard=True, where=("-", "-", "app"))
     machine.work(seconds=0)
+    machine.teardown()
+
+
+def test_nothing_is_deleted_because_nothing_was_rendered():
+    machine = Machine()
+    machine.begin(where=("app", "-", "other"))
+    machine.work(seconds=0)
+    machine.push_what_cannot_be_used(owner="app", broken=False)
+    machine.work(seconds=0)
+    machine.teardown()
+
+
+@pytest.mark.parametrize(
+    "fault", [one for one in FAULTS if "Cluster.delete" in one.calls], ids=repr
+)
+def test_what_could_not_be_deleted_stays_recorded(fault):
+    machine = Machine()
+    machine.begin(where=("app", "app", "-"))
+    machine.work(seconds=0)
+    machine.push(changed=set(), heard=True, where=("app", "-", "-"))
+    machine.work_in_a_storm(faults=[(fault, "Cluster.delete", 1)])
     machine.teardown()
