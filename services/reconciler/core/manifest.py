@@ -15,6 +15,7 @@ import orjson
 from services.reconciler.core.normalise import normalise
 from services.reconciler.core.options import PREFIX, ObjectOptions, options_of
 from services.reconciler.core.owner import Owner
+from services.reconciler.core.shape import misshapen
 from shared.model import Digest, ObjectKey
 
 MANAGER = "setpoint"  # the field manager of managed objects, for ever
@@ -170,7 +171,7 @@ class Preparation:
         except ValueError as error:
             return Refusal(key=None, message=str(error))
         obj = deepcopy(dict(source))
-        problem = _unsendable(obj, key)
+        problem = misshapen(obj) or _unsendable(obj, key)
         if problem:
             return Refusal(key=key, message=problem)
         _strip(obj)
@@ -247,7 +248,8 @@ def _declared_scopes(objects: Iterable[Mapping[str, Any]]) -> dict[tuple[str, st
     for obj in objects:
         spec = obj.get("spec")
         if obj.get("kind") == "CustomResourceDefinition" and isinstance(spec, Mapping):
-            kind = (spec.get("names") or {}).get("kind")
+            names = spec.get("names")
+            kind = names.get("kind") if isinstance(names, Mapping) else None
             found[str(spec.get("group")), str(kind)] = spec.get("scope") == "Namespaced"
     return found
 

@@ -17,7 +17,7 @@ _POD_SPECS: dict[tuple[str, str], tuple[str, ...]] = {
     ("batch/v1", "CronJob"): ("spec", "jobTemplate", "spec", "template", "spec"),
 }
 # What generators write where an injector will put the real bundle; the server refuses it.
-_EMPTY_BUNDLES = frozenset({"", "\n", "Cg=="})
+_EMPTY_BUNDLES = ("", "\n", "Cg==")
 
 
 def normalise(obj: dict[str, Any]) -> None:

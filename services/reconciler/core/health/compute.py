@@ -100,6 +100,7 @@ def _by_kind(obj: Mapping[str, Any], now: datetime | None) -> Health:
     ready = condition(obj, "Ready")
     if ready.get("status") == "True":
         return current(said(ready, "Resource is Ready"))
-    if ready.get("status") in {"False", "Unknown"}:
+    # Anybody may have written this status: it need not be a text, nor hashable.
+    if ready.get("status") in ("False", "Unknown"):
         return in_progress(said(ready, "Resource is not Ready"))
     return current("Resource is current")

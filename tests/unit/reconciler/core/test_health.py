@@ -346,3 +346,9 @@ def test_whole_objects_are_watched_only_where_health_needs_them(group, kind, exp
 def test_a_health_reads_as_state_and_reason():
     assert str(Health(FAILED, "why")) == "Failed: why"
     assert str(Health(CURRENT)) == "Current"
+
+
+@pytest.mark.parametrize("junk", [["False"], {"a": "b"}, 1, None])
+def test_a_status_that_is_no_text_is_no_state_and_breaks_nothing(junk):
+    conditions = [{"type": "Ready", "status": junk, "message": junk}]
+    assert judged("Widget", "example.com/v1", status={"conditions": conditions}) is CURRENT
