@@ -14,8 +14,13 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 )
 
-// maxNodes bounds what the aliases of one file expand to.
-const maxNodes = 1_000_000
+const (
+	// maxNodes bounds what the aliases of one file expand to.
+	maxNodes = 1_000_000
+	// maxNesting: the deepest definitions in use nest some 60 levels, and readers of JSON give up
+	// long before their parsers of YAML do.
+	maxNesting = 200
+)
 
 // remotePattern matches what kustomize would clone or download instead of reading it.
 var remotePattern = regexp.MustCompile(
@@ -38,7 +43,13 @@ func remoteRefusal(file, reference string) *failure {
 
 // inspect refuses a file for what it would make kustomize do: download, run programs, explode.
 func inspect(name string, text []byte) *failure {
+	if refusal := inspectNesting(name, text); refusal != nil {
+		return refusal
+	}
 	if refusal := inspectAliases(name, text); refusal != nil {
+		return refusal
+	}
+	if refusal := inspectLists(name, text); refusal != nil {
 		return refusal
 	}
 	if !slices.Contains(konfig.RecognizedKustomizationFileNames(), path.Base(name)) {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"os"
 	"runtime"
@@ -57,6 +58,9 @@ func closeDoors() *os.File {
 	os.Clearenv()
 	// Where kustomize would clone to, if there were a git to run.
 	_ = os.Setenv("TMPDIR", "/nonexistent")
+	// What a library logs about one repository must not be read as the last words of a render of
+	// another, nor fill the pipe, which nobody empties while the process lives.
+	log.SetOutput(io.Discard)
 	logged := os.Stderr
 	if quiet, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
 		os.Stderr = quiet

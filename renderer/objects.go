@@ -102,19 +102,25 @@ func scalarOf(node *yaml.Node) (any, error) {
 }
 
 // flatten returns the objects of a List, or the object itself.
-func flatten(object map[string]any) []map[string]any {
+func flatten(object map[string]any) ([]map[string]any, error) {
 	kind, _ := object["kind"].(string)
 	items, isList := object["items"].([]any)
 	if !isList || !strings.HasSuffix(kind, "List") || object["apiVersion"] != "v1" {
-		return []map[string]any{object}
+		return []map[string]any{object}, nil
 	}
 	var all []map[string]any
-	for _, item := range items {
-		if inner, isObject := item.(map[string]any); isObject {
-			all = append(all, flatten(inner)...)
+	for index, item := range items {
+		inner, isObject := item.(map[string]any)
+		if !isObject {
+			return nil, failf(kindParse, "%s: items[%d] is no object: correct or remove it", kind, index)
 		}
+		below, err := flatten(inner)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, below...)
 	}
-	return all
+	return all, nil
 }
 
 // check says what an object lacks to be one.

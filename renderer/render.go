@@ -95,7 +95,11 @@ func build(
 				resource.GetKind(), resource.GetName(), cmp.Or(err, errNoObject))})
 			continue
 		}
-		for _, inner := range flatten(object) {
+		inners, err := flatten(object)
+		if err != nil {
+			return nil, nil, inFile(origin, err)
+		}
+		for _, inner := range inners {
 			objects = append(objects, built{object: inner, origin: origin})
 		}
 	}

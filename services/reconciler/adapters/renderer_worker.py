@@ -197,7 +197,9 @@ class Worker:
                 await self._process.wait()
         await self.kill()
         printed = (await self._err.read()).decode(errors="replace")
-        first = next((line.strip() for line in printed.splitlines() if line.strip()), "")
+        lines = [line.strip() for line in printed.splitlines() if line.strip()]
+        said = (line for line in lines if line.startswith("RenderOOM"))
+        first = next(said, lines[0] if lines else "")
         code = self._process.returncode
         if first.startswith("RenderOOM"):
             return f"{first[:_MESSAGE_LENGTH]}: make the overlay smaller or split it"

@@ -173,3 +173,32 @@ async def test_links_in_a_circle_lead_nowhere(render: Any, pack_raw: Any) -> Non
 def test_the_archives_of_these_tests_are_real(pack_raw: Any) -> None:
     with tarfile.open(fileobj=io.BytesIO(pack_raw([GOOD]).data)) as archive:
         assert archive.getnames() == ["app/a.yaml"]
+
+
+def nested(depth: int) -> str:
+    return "spec: " + "{a: " * depth + "1" + "}" * depth + "\n"
+
+
+async def test_an_object_that_readers_of_json_give_up_on_is_refused_by_its_file(
+    render: Any, manifest: Any
+) -> None:
+    deep = manifest("deep", kind="Widget") + nested(1100)
+    with pytest.raises(RenderFailed, match=r"app/a\.yaml: nested deeper than 200") as failed:
+        await render({"app/a.yaml": deep})
+    assert failed.value.kind == "limit"
+    assert len((await render({"app/a.yaml": manifest("d", kind="Widget") + nested(150)})).objects)
+
+
+@pytest.mark.parametrize("items", ["hello", "{a: b}", "[null]", "[5, {a: b}]", "[[]]"])
+@pytest.mark.parametrize("kind", ["List", "ConfigMapList"])
+async def test_a_list_of_something_else_than_objects_is_not_passed_over(
+    items: str, kind: str, render: Any, manifest: Any
+) -> None:
+    text = f"apiVersion: v1\nkind: {kind}\nitems: {items}\n"
+    with pytest.raises(RenderFailed, match=rf"app/a\.yaml:3: .*{kind} is no"):
+        await render({"app/a.yaml": text, "app/b.yaml": manifest("sibling")})
+
+
+async def test_a_list_without_items_is_empty(render: Any, manifest: Any) -> None:
+    files = {"app/a.yaml": "apiVersion: v1\nkind: List\nitems:\n", "app/b.yaml": manifest("b")}
+    assert len((await render(files)).objects) == 1

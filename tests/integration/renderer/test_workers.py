@@ -264,3 +264,18 @@ async def test_a_program_that_does_not_start_is_named(
     absent = RendererPool("/nonexistent/renderer")
     with pytest.raises(RenderFailed, match="/nonexistent/renderer cannot be started"):
         await absent.render(request(packed.digest), packed.fetch)
+
+
+async def test_what_was_logged_about_one_repository_is_not_told_of_another(
+    render: Any, manifest: Any
+) -> None:
+    variable = (
+        "resources: [a.yaml]\nvars:\n- name: CANARY\n  objref: {apiVersion: v1, kind: ConfigMap,"
+        " name: a}\n  fieldref: {fieldpath: data.q}\n"
+    )
+    await render({"app/kustomization.yaml": variable, "app/a.yaml": manifest("a", data="{q: r}")})
+    big = random.Random(3).randbytes(700_000)
+    many = "".join(f"- {{name: a{n}, files: [big]}}\n" for n in range(400))
+    with pytest.raises(RenderFailed, match="RenderOOM") as failed:
+        await render({"app/kustomization.yaml": "configMapGenerator:\n" + many, "app/big": big})
+    assert "CANARY" not in failed.value.message
