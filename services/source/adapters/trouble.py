@@ -2,10 +2,12 @@
 What went wrong with an origin, in words: which host, what was expected, what to do.
 """
 
+import base64
 import errno
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote
 
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -21,7 +23,7 @@ from shared.errors import MalformedError, SetpointError
 
 _UNREACHABLE = "check spec.url, and that the host can be reached from the source service"
 _MESSAGE = 600  # characters; what a server says is its own affair
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\uffff]+")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\ud7ff\ue000-\uffff]+")
 _UNAUTHORIZED = 401
 _STATUS = {
     401: "wants credentials (401); name a Secret with them in spec.secretRef",
@@ -81,10 +83,23 @@ def masked(message: str, secrets: dict[str, str]) -> str:
     """
     Put ``***`` in place of each secret, and cut what is too long or not printable.
     """
-    for name, value in secrets.items():
-        if name != "username" and value.strip():
-            message = message.replace(value.strip(), "***")
+    for form in sorted(_forms(secrets), key=len, reverse=True):
+        message = message.replace(form, "***")
     return _UNPRINTABLE.sub(" ", message)[:_MESSAGE].strip()
+
+
+def _forms(secrets: Mapping[str, str]) -> set[str]:
+    """
+    Return how secrets may be written, as an origin sees them that says them back.
+    """
+    values = {value.strip() for name, value in secrets.items() if name != "username"}
+    pair = f"{secrets.get('username', '')}:{secrets.get('password', '')}"
+    found = set(values)
+    for value in {*values, pair} - {"", ":"}:
+        found.add(base64.b64encode(value.encode()).decode())
+        found.add(quote(value, safe=""))
+        found.add(repr(value)[1:-1])
+    return found - {""}
 
 
 def _foreign(job: Job, error: BaseException) -> tuple[str, float | None]:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -32,3 +33,12 @@ def test_a_disk_that_takes_nothing_is_not_the_origins_fault(code):
 
 def test_an_origin_that_resets_the_connection_is():
     assert "spec.url" in explain(JOB, ConnectionResetError(errno.ECONNRESET, "reset")).message
+
+
+@pytest.mark.parametrize("form", ["YWRhOmh1bnRlciAy", "hunter%202", "hunter 2", "aHVudGVyIDI="])
+def test_an_origin_that_says_the_credentials_back_is_not_quoted_in_any_form(form):
+    job = replace(JOB, credentials={"username": "ada", "password": "hunter 2"})
+    message = explain(job, RuntimeError(f"remote: Basic {form}, \x1b[31mno\udc80")).message
+    assert form not in message
+    assert "***" in message
+    message.encode()
