@@ -6,6 +6,7 @@ bytes have the digest that is its name.
 """
 
 import asyncio
+import stat
 from collections import OrderedDict
 from pathlib import Path
 from uuid import uuid4
@@ -120,12 +121,15 @@ class BusArtifacts:
     def _from_disk(self, digest: Digest) -> bytes | None:
         path = self._path(digest)
         try:
-            data = path.read_bytes()
+            # What is larger, or no file, was not written by us: it is not read to find that out.
+            found = path.lstat()
+            whole = stat.S_ISREG(found.st_mode) and found.st_size <= PACKED_LIMIT
+            data = path.read_bytes() if whole else b""
+            if data and digest.matches(data):
+                return data
+            path.unlink()
         except OSError:
             return None
-        if digest.matches(data):
-            return data
-        path.unlink(missing_ok=True)
         return None
 
     def _to_disk(self, digest: Digest, data: bytes) -> None:
@@ -139,12 +143,13 @@ class BusArtifacts:
             return  # a full disk costs the cache, not the pass
 
     def _trim(self) -> None:
+        used = {digest.hex for digest in self._used}
         files = sorted(self._folder.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
         total = sum(path.stat().st_size for path in files)
         for path in files:
             if total <= _DISK_LIMIT:
                 return
-            if Digest(path.name.removesuffix(".tar.gz")) in self._used:
+            if path.name.removesuffix(".tar.gz") in used:
                 continue
             total -= path.stat().st_size
             path.unlink(missing_ok=True)

@@ -17,7 +17,8 @@ from services.reconciler.core.manifest import MANAGER
 from shared.model import ObjectKey
 
 LIMIT_BYTES = 900 * 1024  # a message of the bus holds 1 MiB; more is not kept, a start verifies
-INFLATED_LIMIT_BYTES = 64 * 1024 * 1024  # 20,000 objects take about 5 MiB; more is not ours
+# 20,000 objects take about 5 MiB; more is not ours, and becomes twenty times as much in memory.
+INFLATED_LIMIT_BYTES = 8 * 1024 * 1024
 _FORM = 1
 _SET_LENGTH = 24  # hex digits of the hash of the set: 96 bits tell sets apart
 

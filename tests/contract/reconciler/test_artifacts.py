@@ -1,5 +1,8 @@
 """The port Artifacts: what the service relies on, of the fake and of the real one."""
 
+import asyncio
+import os
+
 import pytest
 
 from services.reconciler.adapters.artifacts import BusArtifacts
@@ -103,3 +106,20 @@ async def test_what_is_in_use_outlives_the_store(artifacts):
     data = await artifacts.get(digest)
     await artifacts.lose(digest)
     assert await artifacts.get(digest) == data
+
+
+async def test_what_stands_in_an_artifacts_place_on_disk_is_neither_waited_for_nor_believed(
+    real, tmp_path
+):
+    folder = tmp_path / "artifacts"
+    folder.mkdir()
+    digest, _ = await real.store({"a": "1"})
+    os.mkfifo(folder / f"{digest.hex}.tar.gz")
+    (folder / "note.tar.gz").write_bytes(b"no artifact")
+    async with asyncio.timeout(10):
+        assert digest.matches(await real.get(digest))
+    huge, _ = await real.store({"b": "2"})
+    with (folder / f"{huge.hex}.tar.gz").open("wb") as file:
+        file.truncate(2**34)  # sparse: it takes no room
+    async with asyncio.timeout(10):
+        assert huge.matches(await real.get(huge))

@@ -1,3 +1,4 @@
+import tracemalloc
 import zlib
 
 import orjson
@@ -139,3 +140,11 @@ def test_a_record_under_our_name_that_nobody_can_read_has_no_token():
         deep = {"f:a": deep}
     one = {"manager": "setpoint", "operation": "Apply", "time": "t", "fieldsV1": deep}
     assert token_of({"metadata": {"managedFields": [one]}}) == ""
+
+
+def test_receipts_that_would_fill_the_memory_are_none():
+    tracemalloc.start()
+    assert decode(zlib.compress(b'{"form":1,"receipts":[' + b"[]," * 20_000_000 + b"[]]}")) == {}
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 256 * 1024 * 1024

@@ -1,6 +1,9 @@
+import gzip
 import hashlib
 import io
+import random
 import tarfile
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -131,14 +134,22 @@ def test_the_index_names_each_file_with_its_digest_and_survives_the_wire(files) 
 
 @pytest.mark.parametrize("text", [b"[]", b"{", b'{"a": 1}', b'{"a": "xyz"}', b"[" * 100_000])
 def test_what_is_no_index_is_malformed(text) -> None:
-    import gzip
-
     with pytest.raises(MalformedError):
         decode_index(gzip.compress(text))
 
 
 def test_a_bomb_in_place_of_an_index_is_refused() -> None:
-    import gzip
-
     with pytest.raises(MalformedError, match="over the limit ratio"):
         decode_index(gzip.compress(b"[" + b" " * 20_000_000 + b"]"))
+
+
+def test_an_index_of_nested_lists_is_refused_before_it_takes_memory() -> None:
+    noise = random.Random(1).randbytes(100_000).hex().encode()  # so that it is no bomb as gzip
+    text = b'{"' + noise + b'":[' + b"[]," * 3_000_000 + b"[]]}"
+    packed = gzip.compress(text)
+    tracemalloc.start()
+    with pytest.raises(MalformedError, match="no map from paths"):
+        decode_index(packed)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * len(text)
