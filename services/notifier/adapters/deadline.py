@@ -54,6 +54,7 @@ class _Guarded(asyncio.Protocol):
         self._inner = inner
         self._transport: asyncio.Transport | None = None
         self._tail = b""
+        self._begun = False
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -67,6 +68,13 @@ class _Guarded(asyncio.Protocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        if not self._begun:
+            # Empty lines before a request are no header that has ended, and the server inside
+            # would wait behind them for ever.
+            data = data.lstrip(b"\r\n")
+            if not data:
+                return
+            self._begun = True
         if self._deadline is not None:
             seen = self._tail + data
             if _END in seen:

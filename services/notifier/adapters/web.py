@@ -16,6 +16,9 @@ log = structlog.get_logger()
 BODY_LIMIT = 3 * 1024 * 1024  # bytes, as the reference has it
 _BODY_TIMEOUT = 10.0  # seconds; a forge sends its few kilobytes at once
 _CHUNK = 64 * 1024  # bytes
+# A call of a forge is smaller: it never waits for room that many large ones have taken.
+_SMALL = 128 * 1024  # bytes of a body that any call may hold
+_LARGE_TOGETHER = 48 * 1024 * 1024  # bytes of all bodies beyond that, at one time
 
 
 class Receiving(Protocol):
@@ -67,6 +70,7 @@ class WebServer:
         self._receiving = receiving
         self._runner: web.ServerRunner | None = None
         self._server: DeadlineServer | None = None
+        self._room = _Room(_LARGE_TOGETHER)
 
     async def start(self, at: Address) -> int:
         """
@@ -107,29 +111,84 @@ class WebServer:
             return HTTPStatus.NOT_FOUND, "not found"
         if (request.content_length or 0) > BODY_LIMIT:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large"
+        body = _Body(self._room)
         try:
-            async with asyncio.timeout(_BODY_TIMEOUT):
-                body = await _read(request)
+            return await self._receive(request, path, body)
         except TimeoutError:
             return HTTPStatus.REQUEST_TIMEOUT, "the body did not come in time"
-        if body is None:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large"
+        except _Refused as refused:
+            return refused.status, refused.text
+        finally:
+            body.release()
+
+    async def _receive(
+        self, request: web.BaseRequest, path: str, body: "_Body"
+    ) -> tuple[HTTPStatus, str]:
+        async with asyncio.timeout(_BODY_TIMEOUT):
+            while chunk := await request.content.read(_CHUNK):
+                body.add(chunk)
         headers: dict[str, list[str]] = {}
         for name, value in request.headers.items():
             headers.setdefault(name.lower(), []).append(value)
-        answer = await self._receiving.receive(path, headers, body)
+        answer = await self._receiving.receive(path, headers, body.whole())
         return answer.status, answer.text
 
 
-async def _read(request: web.BaseRequest) -> bytes | None:
+class _Refused(Exception):  # noqa: N818 - an answer to the caller, not a fault of ours
     """
-    Read the body, None if it is longer than the limit.
+    A body that is not read to its end, and the answer to it.
     """
-    parts: list[bytes] = []
-    size = 0
-    while chunk := await request.content.read(_CHUNK):
-        size += len(chunk)
-        if size > BODY_LIMIT:
-            return None
-        parts.append(chunk)
-    return b"".join(parts)
+
+    def __init__(self, status: HTTPStatus, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+class _Room:
+    """
+    The bytes that large bodies may take together.
+    """
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
+class _Body:
+    """
+    What was read of one body.
+    """
+
+    def __init__(self, room: _Room) -> None:
+        self._room = room
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._taken = 0
+
+    def add(self, chunk: bytes) -> None:
+        """
+        Take one more piece.
+        """
+        self._size += len(chunk)
+        if self._size > BODY_LIMIT:
+            raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
+        more = max(self._size - _SMALL, 0) - self._taken
+        if more > self._room.left:
+            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many large bodies at once")
+        self._room.left -= more
+        self._taken += more
+        self._parts.append(chunk)
+
+    def whole(self) -> bytes:
+        """
+        Return all of it.
+        """
+        return b"".join(self._parts)
+
+    def release(self) -> None:
+        """
+        Give the memory back.
+        """
+        self._room.left += self._taken
+        self._taken = 0
+        self._parts.clear()
