@@ -97,7 +97,8 @@ class Gather:
         Return what the plan of a pass is made from.
         """
         desired = rendering.desired if rendering else tuple(lane.memory.desired.values())
-        refused = list(rendering.refused) if rendering else []
+        last = rendering or lane.memory.render
+        refused = list(last.refused) if last else []
         for key, other in whose.kept.items():
             owner = ForeignOwner(kind="Kustomization", namespace=other.namespace, name=other.name)
             refused.append(Refusal(key=key, message=conflict_message(owner, lane.owner)))

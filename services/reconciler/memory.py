@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from services.reconciler.core.fights import Fight
 from services.reconciler.core.health import Health
 from services.reconciler.core.ignore_rules import Pointer
-from services.reconciler.core.manifest import Desired
+from services.reconciler.core.manifest import Desired, Refusal
 from services.reconciler.core.options import ObjectOptions
 from services.reconciler.core.receipt import Receipt
 from services.reconciler.core.rendering import Index, Looked, RenderRequest
@@ -29,6 +29,8 @@ class Held:
 class LastRender:
     """
     What the last good render was made of, so that it can be used again.
+
+    ``refused`` are objects of it that are never sent: they are as declared as the others.
     """
 
     request: RenderRequest
@@ -36,6 +38,7 @@ class LastRender:
     index: Index | None
     generation: int
     digest: str
+    refused: tuple[Refusal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,6 +101,7 @@ class Render:
                 index=index,
                 generation=lane.generation,
                 digest=render_digest(prepared),
+                refused=refused,
             ),
         )
 

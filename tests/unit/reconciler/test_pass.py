@@ -83,6 +83,19 @@ async def test_nothing_is_pruned_in_a_pass_with_a_refused_object(world, process)
     assert set(world.configs()) == world.recorded() == {"one", "three"}
 
 
+@pytest.mark.parametrize("commit", ["none", "elsewhere"])
+async def test_an_object_that_is_never_sent_is_refused_in_the_next_pass_too(world, process, commit):
+    lost = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "two"}}
+    world.push(config("one"), lost)
+    for _ in range(2):
+        assert (await process.settle()).after is After.FAILURE
+        assert world.condition() == ("False", "ReconciliationFailed")
+        assert "namespace not specified" in world.message()
+        assert set(world.configs()) == world.recorded() == {"one", "two"}
+        if commit == "elsewhere":
+            world.push(config("one"), lost, readme="news")
+
+
 class Blind(Process):
     """Nobody can tell whose the first object is."""
 
