@@ -5,6 +5,7 @@ What of a declaration matters to its end: a spec that cannot be read must not ho
 from collections.abc import Mapping
 from typing import Any
 
+from services.reconciler.core.health.base import part
 from shared.api import Kustomization
 from shared.errors import StalledError
 
@@ -24,7 +25,7 @@ def about_end(obj: Mapping[str, Any]) -> Kustomization:
     try:
         return Kustomization.read(obj)
     except StalledError:
-        spec = obj.get("spec") or {}
+        spec = part(obj, "spec")
         given = {name: spec[name] for name in _MATTERS if name in spec}
         return Kustomization.read({**obj, "spec": _STAND_IN | given, "status": {}})
 

@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import Any
 
+from services.reconciler.core.health.base import part
 from services.reconciler.core.manifest import Desired
 from shared.model import ObjectKey
 
@@ -117,6 +118,5 @@ def defines(definition: Mapping[str, Any], key: ObjectKey) -> bool:
     """
     Say whether a CustomResourceDefinition defines the kind of ``key``.
     """
-    spec = definition.get("spec") or {}
-    names = spec.get("names") or {}
+    spec, names = part(definition, "spec"), part(definition, "spec", "names")
     return (spec.get("group"), names.get("kind")) == (key.group, key.kind)

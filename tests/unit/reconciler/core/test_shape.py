@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.reconciler.core.manifest import Preparation, prepare
+from services.reconciler.core.order import defines
 from services.reconciler.core.owner import Owner
-from tests.unit.reconciler.made import obj
+from tests.unit.reconciler.made import key, obj
 
 CRD = "apiextensions.k8s.io/v1"
 junk = st.recursive(
@@ -73,3 +74,9 @@ def test_no_form_of_one_object_keeps_another_from_being_prepared(place, value):
     found = prepared(made(*place, value), obj("ConfigMap", "good", "n"))
     assert "good" in {one.key.name for one in found.desired}
     assert len(found.desired) + len(found.refused) == 2
+
+
+@given(junk)
+def test_a_definition_of_any_form_defines_what_it_names_or_nothing(spec):
+    assert not defines({"spec": spec}, key("Widget", "w", "n", "example.com"))
+    assert not defines({"spec": {"names": spec}}, key("Widget", "w", "n", "example.com"))
