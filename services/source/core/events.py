@@ -39,11 +39,13 @@ def stored(
     if not subject:
         message = f"stored artifact for revision '{artifact['revision']}'"
     facts = {"revision": str(artifact["revision"]), "digest": str(artifact["digest"])}
+    # A sequence that no status recorded is given again, perhaps to another revision.
+    place = f"{_sequence(artifact)}/{artifact['revision']}/{artifact['digest']}"
     if old is None or old.digest != artifact["digest"]:
-        return _told(repo, "info", "NewArtifact", message, facts, now, _sequence(artifact))
+        return _told(repo, "info", "NewArtifact", message, facts, now, place)
     ready = repo.status.condition_set.get("Ready")
     if ready is not None and ready.status == "False":
-        return _told(repo, "info", "Succeeded", message, facts, now, _sequence(artifact))
+        return _told(repo, "info", "Succeeded", message, facts, now, place)
     return None
 
 
@@ -94,14 +96,14 @@ def _told(
     message: str,
     facts: Mapping[str, str],
     now: datetime,
-    sequence: str,
+    place: str,
 ) -> Told:
     ready = repo.status.condition_set.get("Ready")
     # A retry starts from the same condition; a second occurrence from a later one.
     since = f"{ready.last_transition}/{ready.reason}" if ready is not None else ""
     return Told(
         event=_event(repo, severity, reason, message, facts, now),
-        occurrence=f"{repo.metadata.generation}/{sequence}/{reason}/{since}",
+        occurrence=f"{repo.metadata.generation}/{place}/{reason}/{since}",
     )
 
 

@@ -66,6 +66,9 @@ class World:
     def reasons(self):
         return [event.reason for event, _ in self.reporter.told]
 
+    def occurrences(self, reason):
+        return [told for event, told in self.reporter.told if event.reason == reason]
+
     def condition(self, type_="Ready"):
         found = [c for c in self.status.get("conditions", ()) if c["type"] == type_]
         return (found[0]["status"], found[0]["reason"]) if found else None
@@ -375,6 +378,38 @@ async def test_while_a_status_cannot_be_read_nothing_is_collected(world):
     for _ in range(17):
         await world.advance(60)
     assert world.store.stored == stored
+
+
+async def refused(obj, patch):
+    del obj, patch
+    raise TransientError("the API server is away", reason="APIServerFailed")
+
+
+async def test_revisions_whose_status_could_not_be_written_never_share_an_event(world):
+    world.declarations.declare("app")
+    await world.settle()
+    world.declarations.write_status = refused
+    world.origin.head = checkout({"a": "2"}, "b" * 40)
+    await world.advance(64)
+    del world.declarations.write_status
+    world.origin.head = checkout({"a": "3"}, "c" * 40)
+    await world.advance(64)
+    assert world.condition() == ("True", "Succeeded")
+    occurrences = world.occurrences("NewArtifact")
+    assert len(set(occurrences)) == len(occurrences) == 3
+
+
+async def test_a_pass_that_is_repeated_for_its_status_tells_the_same_event(world):
+    world.declarations.declare("app")
+    await world.settle()
+    world.declarations.write_status = refused
+    world.origin.head = checkout({"a": "2"}, "b" * 40)
+    await world.advance(64)
+    del world.declarations.write_status
+    await world.advance(64)
+    assert world.condition() == ("True", "Succeeded")
+    _, first, second = world.occurrences("NewArtifact")
+    assert first == second
 
 
 async def silent(question, head):
