@@ -80,5 +80,7 @@ down: setup ## stop it and remove its state
 logs: ## what the services of `make up` say
 	@tail -n 50 -F .setpoint/logs/*.log
 
-bench: setup programs ## how fast it is: push to cluster, drift to healed, requests of a quiet pass
-	@$(BIN)/python -m benchmarks.latency
+NAME ?= $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py))
+bench: setup programs ## how fast it is: all benchmarks, or NAME=many; an hour on a machine at rest
+	@for name in $(NAME); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+
