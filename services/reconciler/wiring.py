@@ -166,6 +166,7 @@ def _build(settings: Settings, world: _World) -> Service:
         ),
         revert=steps.revert,
         conclude=steps.conclude,
+        halt=steps.halt,
         report=steps.report,
     )
     work = Work(

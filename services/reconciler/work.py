@@ -14,6 +14,7 @@ from services.reconciler.core.drift import Mode, mode_of
 from services.reconciler.core.receipt import decode
 from services.reconciler.core.schedule import next_pass, verification_period
 from services.reconciler.core.standing import fights_of
+from services.reconciler.halt import Halt
 from services.reconciler.lane import Lane
 from services.reconciler.lanes import Lanes
 from services.reconciler.observe import Observer
@@ -23,7 +24,7 @@ from services.reconciler.report import Report
 from services.reconciler.revert import Revert
 from services.reconciler.slots import Slots, Urgency
 from shared.api import Kustomization
-from shared.errors import SetpointError, StalledError
+from shared.errors import SetpointError, StalledError, TransientError
 from shared.runtime import Clock
 from shared.runtime.metrics import Metrics
 
@@ -46,6 +47,7 @@ class Tools:
     reconcile: Reconcile
     revert: Revert
     conclude: Conclude
+    halt: Halt
     report: Report
 
 
@@ -94,10 +96,24 @@ class Work:
             except SetpointError as exc:
                 logger.info("pass not finished", error=exc.message, reason=exc.reason)
                 self._again(lane)
-            except Exception:
+            except Exception as exc:
                 # One lane's fault must not stop the others: it is said, and tried again.
                 logger.exception("pass failed unexpectedly")
+                await self._say(lane, exc)
                 self._again(lane)
+
+    async def _say(self, lane: Lane, failure: Exception) -> None:
+        """
+        Say in the status that we failed; what the failure says itself may hold anything.
+        """
+        error = TransientError(
+            f"the reconciler failed unexpectedly ({type(failure).__name__}); its log has the "
+            f"trace, which is worth a report. It is tried again in {_UNEXPECTED_RETRY:g} s"
+        )
+        try:
+            await self._tools.halt.broken(lane, error)
+        except Exception:
+            log.exception("failure not told", namespace=lane.namespace, name=lane.name)
 
     def _again(self, lane: Lane) -> None:
         later = self.clock.monotonic() + _UNEXPECTED_RETRY

@@ -49,6 +49,7 @@ class Running(Process):
             reconcile=self.reconcile,
             revert=self.revert,
             conclude=self.conclude,
+            halt=self.halt,
             report=self.report,
         )
         slots = Slots(8)

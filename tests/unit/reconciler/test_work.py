@@ -42,6 +42,7 @@ async def working(world, process, lane, reconcile):
         reconcile=reconcile,
         revert=process.revert,
         conclude=process.conclude,
+        halt=process.halt,
         report=process.report,
     )
     work = Work(tools, process.lanes, Slots(1), jitter=0, clock=world.clock, metrics=Metrics())
@@ -72,6 +73,28 @@ async def test_a_lane_that_was_asked_during_a_failed_pass_does_not_wait(asked, p
     async with working(world, process, lane, reconcile):
         assert reconcile.passes == passes
         assert lane.due == world.clock.monotonic() + 10
+
+
+class Faulty:
+    """Passes that fail by a fault of ours, whose words nobody vouches for."""
+
+    async def run(self, lane):
+        raise TypeError("canary-secret")
+
+
+async def test_a_fault_of_ours_is_in_the_status_without_its_words_and_tried_again():
+    world = World()
+    world.push(config("one"))
+    world.declare()
+    process = world.start()
+    await process.settle()
+    lane = await process.lane()
+    async with working(world, process, lane, Faulty()):
+        assert world.condition() == ("False", "ReconciliationFailed")
+        assert "TypeError" in world.message()
+        assert "canary" not in str(world.declared()) + str(world.reporter.told)
+        assert lane.due == world.clock.monotonic() + 10
+    assert world.configs() == {"one": {"a": "1"}}
 
 
 async def test_drift_that_cannot_be_read_is_not_read_again_and_again():
