@@ -146,7 +146,7 @@ async def emptied(
     repo.git("add", "-A")
     repo.git("commit", "--quiet", "-m", "Empty it")
     last = journal.latest
-    journal.commits.append(
+    journal.add(
         Commit(
             number=last.number + 1,
             at=time.time(),

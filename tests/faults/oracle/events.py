@@ -4,6 +4,7 @@ Judge what was told, O3: everything that happened at least once, and always unde
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from tests.faults.oracle.breach import Breach
 from tests.faults.oracle.record import Record, State, Told, Verdict
@@ -54,8 +55,11 @@ def all_told(record: Record, journal: Journal) -> Iterator[Breach]:
 
 def _revisions(record: Record, journal: Journal, told: Iterable[Told]) -> Iterator[Breach]:
     known = {one.revision for one in told if one.kind == "GitRepository"}
-    for one in record.artifacts:
-        if one.revision not in known and not _wiped(journal, one.at):
+    for before, one in pairwise(record.artifacts):
+        old, new = journal.commit_at(before.revision), journal.commit_at(one.revision)
+        # A commit that changes no file is the same artifact, of which there is nothing to tell.
+        same = old is not None and new is not None and old.files == new.files
+        if one.revision not in known and not same and not _wiped(journal, one.at):
             yield _untold("GitRepository", f"revision {one.revision}", one.at)
 
 

@@ -4,6 +4,7 @@ The oracle: converged, and the judgement.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -34,6 +35,8 @@ class Oracle:
         self.journal = journal
         self.observer = Observer(system)
         self.convergences: list[float] = []
+        self.last: list[Breach] = []  # what was missing at last before it converged
+        self.totals: Counter[str] = Counter()
 
     @property
     def record(self) -> Record:
@@ -60,6 +63,7 @@ class Oracle:
             if time.monotonic() - begin > within:
                 shown = "\n".join(map(str, missing[:20]))
                 raise AssertionError(f"not converged after {within:g} s:\n{shown}")
+            self.last = missing
             await asyncio.sleep(LOOK)
         self.convergences.append(time.monotonic() - begin)
         return self.convergences[-1]
@@ -98,6 +102,17 @@ class Oracle:
             *resources.ended(self._deaths()),
             *status.honest(record, journal),
         ]
+        again, anew = events.duplicates(record)
+        self.totals += Counter(
+            events=len(record.stored),
+            deliveries=len(record.delivered),
+            duplicates=again,
+            told_anew=anew,
+            deletions=len(record.deletions),
+            corrections=events.corrected(record, journal).total(),
+            states=sum(map(len, record.objects.values())),
+        )
+        record.cut()
         return list(dict.fromkeys(found))
 
     def _deaths(self) -> dict[str, list[tuple[float, int]]]:

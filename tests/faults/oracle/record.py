@@ -163,7 +163,6 @@ class Record:
     delivered: list[Told] = field(default_factory=list)
     buried: set[str] = field(default_factory=set)
     samples: list[Sample] = field(default_factory=list)
-    writes: int = 0
 
     def live(self, key: Key) -> State | None:
         """
@@ -171,6 +170,17 @@ class Record:
         """
         states = self.objects.get(key)
         return states[-1] if states and states[-1].obj is not None else None
+
+    def cut(self) -> None:
+        """
+        Forget what was judged, and keep how everything is now.
+        """
+        for lists in (self.objects, self.verdicts):
+            for name in list(lists):
+                lists[name] = lists[name][-1:]
+        self.artifacts = self.artifacts[-1:]
+        self.deletions, self.delivered = [], []
+        self.stored, self.buried = {}, set()
 
     def before(self, key: Key, version: int) -> list[State]:
         """

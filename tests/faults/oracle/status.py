@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tests.faults.oracle.breach import Breach
 from tests.faults.oracle.record import Record, State, Verdict
-from tests.faults.workload.journal import Commit, Journal, Json, Key, fits, misfits
+from tests.faults.workload.journal import Journal, Json, Key, fits, misfits
 
 
 def ready(record: Record, journal: Journal) -> Iterator[Breach]:
@@ -90,7 +90,7 @@ def _judged(
             yield _false(name, one, f"{key} {_as_it_was(obj, states)}")
         elif one.spec.get("wait") and not states[-1].healthy and not _by_hand(key, states, hands):
             yield _false(name, one, f"{key} is not rolled out")
-    for key in _formerly(journal, commit, folder, space) - declared.keys():
+    for key in journal.formerly(folder, space, commit.number) - declared.keys():
         states = record.before(key, one.version)
         if states and states[-1].obj is not None and states[-1].owner == name:
             yield _false(
@@ -129,11 +129,6 @@ def _as_it_was(obj: Json, states: list[State]) -> str:
     if not states or states[-1].obj is None:
         return "is not there"
     return f"differs in {', '.join(misfits(obj, states[-1].obj))}"
-
-
-def _formerly(journal: Journal, until: Commit, folder: str, space: str) -> set[Key]:
-    earlier = (one for one in journal.commits if one.number < until.number)
-    return {key for one in earlier for key in one.declares(folder, space)}
 
 
 def _false(name: str, one: Verdict, why: str) -> Breach:

@@ -58,7 +58,8 @@ class Commit:
         """
         Return the objects of a folder.
         """
-        return [obj for path, obj in self.files.items() if path.startswith(f"{folder}/")]
+        start = f"{folder}/"
+        return [obj for path, obj in self.files.items() if path.startswith(start)]
 
     def declares(self, folder: str, namespace: str) -> dict[Key, Json]:
         """
@@ -114,6 +115,26 @@ class Journal:
     wishes: list[Wish] = field(default_factory=list)
     wipes: list[float] = field(default_factory=list)
     canaries: set[str] = field(default_factory=set)
+    _by_sha: dict[str, Commit] = field(default_factory=dict)
+    # By folder, each object that ever was in it and the first commit that had it.
+    _first: dict[str, dict[str, tuple[int, Json]]] = field(default_factory=dict)
+
+    def add(self, commit: Commit) -> None:
+        """
+        Write down a commit.
+        """
+        self.commits.append(commit)
+        self._by_sha[commit.sha] = commit
+        for path, obj in commit.files.items():
+            folder = path.partition("/")[0]
+            self._first.setdefault(folder, {}).setdefault(path, (commit.number, obj))
+
+    def formerly(self, folder: str, namespace: str, before: int) -> set[Key]:
+        """
+        Return what a folder held in any commit before one.
+        """
+        found = self._first.get(folder, {}).values()
+        return {Key.of(obj, namespace) for number, obj in found if number < before}
 
     @property
     def latest(self) -> Commit:
@@ -123,8 +144,7 @@ class Journal:
         """
         Return the commit of a revision such as ``main@sha1:...``.
         """
-        sha = revision.rpartition(":")[2]
-        return next((one for one in reversed(self.commits) if one.sha == sha), None)
+        return self._by_sha.get(revision.rpartition(":")[2])
 
     def wished(self, name: str, at: float | None = None) -> Wish | None:
         """
@@ -157,9 +177,8 @@ class Journal:
         places = {(one.folder, one.namespace) for one in self.wishes if one.spec is not None}
         return {
             key
-            for commit in self.commits
             for folder, namespace in places
-            for key in commit.declares(folder, namespace)
+            for key in self.formerly(folder, namespace, len(self.commits) + 1)
         }
 
 

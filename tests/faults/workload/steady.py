@@ -167,7 +167,7 @@ class Workload:
                 number=number, at=at, sha=sha, files=dict(self._present), broken=self._broken
             )
             # Whoever sees the commit finds it in the journal.
-            self.journal.commits.append(made)
+            self.journal.add(made)
             await asyncio.to_thread(self._push)
             return made
 
@@ -189,7 +189,7 @@ class Workload:
         Edit, scale or delete an object as somebody else, if that is not too often.
         """
         found = self.journal.expected()
-        whole = [key for key in sorted(found) if self._may_touch(key, found[key][0])]
+        whole = [key for key in sorted(found) if self.may_touch(key, found[key][0])]
         if not whole:
             return
         key = self.random.choice(whole)
@@ -199,7 +199,10 @@ class Workload:
         else:
             await self.alter(key, self.random.choice(HANDS))
 
-    def _may_touch(self, key: Key, owner: str) -> bool:
+    def may_touch(self, key: Key, owner: str) -> bool:
+        """
+        Say whether another hand may change an object without being taken for a fight.
+        """
         if key.kind == "Namespace" or owner == layout.WEB:
             return False
         recent = self._touched[key]
