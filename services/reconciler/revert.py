@@ -91,6 +91,8 @@ class Revert:
         live = await self._cluster.get(wanted.key)
         lane.memory.verified[wanted.key] = self._clock.monotonic()
         receipt = lane.memory.receipts.get(wanted.key)
+        if live is None and receipt is None:
+            return False  # it never was there, and the pass that sends it again says why
         if live is not None and _opted_out(wanted, live):
             return False
         kind = _kind(live, receipt)

@@ -222,3 +222,11 @@ async def test_a_revert_that_is_refused_is_told_and_stays_to_be_done(world, proc
     world.api.refusals.clear()
     await process.settle()
     assert world.configs()["one"] == {"a": "1"}
+
+
+async def test_an_object_that_was_refused_and_never_was_there_was_not_deleted(world, process):
+    world.api.delete(ONE)
+    lane = await process.lane()
+    del lane.memory.receipts[ONE]
+    assert not await look(world, process)
+    assert told(world) == []
