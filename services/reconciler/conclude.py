@@ -64,6 +64,7 @@ class Conclude:
         now = self._clock.monotonic()
         if lane.rollout is None or lane.rollout.keys != keys or result.anew:
             lane.rollout = begin(keys, now=now, timeout=declared.spec.timeout_seconds)
+        result.anew = result.anew or lane.owing
         return await self._look(lane, declared, result)
 
     async def follow(self, lane: Lane, declared: Kustomization) -> Ended | None:
@@ -209,6 +210,7 @@ class Conclude:
         await self._report.save(lane)
         await self._report.write(lane, self._answered(lane, status))
         lane.told()
+        lane.owing = False
 
     def _answered(self, lane: Lane, status: Json) -> Json:
         at = self._report.at(lane)

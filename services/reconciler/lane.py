@@ -58,8 +58,9 @@ class Lane(Declaration):
         self.answering = ""  # the request that the last pass answers
         self.pending: Json | None = None
         self.untold: Result | None = None  # the pass of which the status says nothing yet
+        self.owing = False  # how such a pass ended is to be told by the one that came after it
         self.working = False
-        self.waiting = False  # for a dependency that is about to be ready
+        self.waiting = False  # for a dependency, also while the status does not say so yet
         self.removed = False
         self.claims: Claims | None = None  # what it declared when it was rendered last
         self.expected = False  # to work, as soon as it is known how urgent its new revision is
@@ -101,9 +102,10 @@ class Lane(Declaration):
 
     def begin_pass(self) -> None:
         """
-        Judge from here on what is declared now; what the pass before has not told is void.
+        Judge from here on what is declared now; what the pass before has not told is left to it.
         """
         self.base = self.declared
+        self.owing = self.owing or self.untold is not None
         self.told()
 
     def keep_untold(self, result: Result, status: Json) -> None:

@@ -412,6 +412,22 @@ async def test_what_is_away_for_a_moment_is_not_said(world):
     assert world.condition("Healthy") == ("False", "HealthCheckFailed")
 
 
+async def test_a_success_is_told_also_if_a_revision_without_news_came_while_it_was_awaited(world):
+    process = await settled(world, wait=True)
+    lane = await process.lane()
+    world.push(config("one", a="2"), config("two"))
+    health(lane, Status.IN_PROGRESS)
+    await process.settle()
+    world.reporter.told.clear()
+    health(lane, Status.CURRENT)
+    world.push(config("one", a="2"), config("two"), readme="news")
+    await process.settle()
+    assert world.condition() == ("True", "ReconciliationSucceeded")
+    assert world.reporter.reasons().count("ReconciliationSucceeded") == 1
+    await process.settle()
+    assert world.reporter.reasons().count("ReconciliationSucceeded") == 1
+
+
 @pytest.mark.parametrize(("limit", "seconds"), [("1m", 60), ("1s", 30), (None, 3570)])
 async def test_health_that_does_not_come_fails_at_the_timeout_of_at_least_30_s(
     world, limit, seconds
