@@ -105,10 +105,11 @@ class Reconcile:
 
     async def _begun(self, lane: Lane, declared: Kustomization, began: float) -> Ended:
         obstacle = self._obstacle(declared)
-        lane.waiting = obstacle is not None and self._comes_soon(obstacle)
-        if obstacle is not None and obstacle.dependency is not None:
-            await self._claim(lane, declared)
+        lane.waiting = obstacle is not None and obstacle.dependency is not None
+        soon = obstacle is not None and self._comes_soon(obstacle)
         if lane.waiting:
+            await self._claim(lane, declared)
+        if soon:
             return Ended(after=After.DEPENDENCY, delay=SOON)
         if obstacle is not None:
             return await self._steps.halt.stopped(lane, obstacle)

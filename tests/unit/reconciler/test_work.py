@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from services.reconciler.conclude import Ended
+from services.reconciler.core.schedule import After
 from services.reconciler.observe import Observer
 from services.reconciler.slots import Slots, Urgency
 from services.reconciler.work import Tools, Work
@@ -33,6 +35,16 @@ class Failing:
 @asynccontextmanager
 async def working(world, process, lane, reconcile):
     """Run the task of a lane until it rests, and after each moment that is waited for."""
+    work = worker(world, process, reconcile)
+    task = asyncio.create_task(work.run(lane))
+    await rest()
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def worker(world, process, reconcile):
     observer = Observer(
         FakeWatches(world.api), world.cluster, lanes_of=lambda _: {}, clock=world.clock
     )
@@ -45,14 +57,8 @@ async def working(world, process, lane, reconcile):
         halt=process.halt,
         report=process.report,
     )
-    work = Work(tools, process.lanes, Slots(1), jitter=0, clock=world.clock, metrics=Metrics())
     observer.first = nothing
-    task = asyncio.create_task(work.run(lane))
-    await rest()
-    yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    return Work(tools, process.lanes, Slots(1), jitter=0, clock=world.clock, metrics=Metrics())
 
 
 async def nothing(kinds):
@@ -171,3 +177,21 @@ async def test_a_status_that_could_not_be_written_is_shown_to_nobody_afterwards(
         world.clock.advance(1)
         await rest()
         assert lane.pending is None
+
+
+async def test_a_dependency_that_becomes_ready_while_it_is_said_that_it_is_not_wakes_who_waits():
+    world = World()
+    world.push(config("one"))
+    world.declare()
+    world.declare("second", dependsOn=[{"name": "app"}])
+    process = world.start()
+    needed, waits = await process.lane(), await process.lane("second")
+    needed.due = waits.due = None
+    work = worker(world, process, process.reconcile)
+
+    def ready():
+        work._after(needed, Ended(after=After.SUCCESS))
+
+    process.switch.meanwhile("Declarations.write_status", ready)
+    await process.once("second")
+    assert waits.due == 0.0
