@@ -22,7 +22,8 @@ def delivered(record: Record) -> Iterator[Breach]:
     """
     came = {(*one.content, one.timestamp) for one in record.delivered if one.where == PLAIN}
     for id_, one in record.stored.items():
-        if id_ not in record.buried and (*one.content, one.timestamp) not in came:
+        # A second message of an id is dropped, as it is known to have been delivered.
+        if id_ not in record.buried | record.known and (*one.content, one.timestamp) not in came:
             yield _untold(f"{one.kind}/{one.name}", f"{one.reason}: {one.message[:90]}", one.at)
 
 

@@ -163,6 +163,7 @@ class Record:
     delivered: list[Told] = field(default_factory=list)
     buried: set[str] = field(default_factory=set)
     samples: list[Sample] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)  # ids of events that were judged
 
     def live(self, key: Key) -> State | None:
         """
@@ -179,6 +180,7 @@ class Record:
             for name in list(lists):
                 lists[name] = lists[name][-1:]
         self.artifacts = self.artifacts[-1:]
+        self.known |= self.stored.keys()
         self.deletions, self.delivered = [], []
         self.stored, self.buried = {}, set()
 
