@@ -1,6 +1,7 @@
 # Setpoint: everything a developer runs. `make` alone lists it.
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
+HOURS ?= 1
 BIN := .venv/bin
 SETUP := .venv/.setup-done
 FUZZER := .venv/.fuzzer-done
@@ -9,7 +10,7 @@ TARGETS ?= $(patsubst tests/fuzz/targets/%.py,%,$(wildcard tests/fuzz/targets/*.
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup programs fmt check test unit integration e2e manifests verify install up down logs bench faults fuzz
+.PHONY: help setup programs fmt check test unit integration e2e manifests verify install up down logs bench faults fuzz soak
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -61,6 +62,9 @@ fuzz: setup $(FUZZER) ## each parser of outside input under the fuzzer, for SECO
 $(FUZZER): $(SETUP)
 	@$(BIN)/uv sync --quiet --locked --all-extras --group fuzz
 	@touch $@
+
+soak: setup programs ## the same for HOURS=n, with faults of all kinds in a random order
+	@$(BIN)/python -m tests.faults.soak $(HOURS)
 
 manifests: setup ## write deploy/crds from the types
 	$(BIN)/python -m tools.manifests

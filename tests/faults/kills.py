@@ -69,14 +69,15 @@ class Killer:
         """
         await asyncio.sleep(self.rng.uniform(*PAUSE))
         if kill.point:
-            await self.at(kill.service, kill.point, self._leading_to(kill.point))
+            await self.at(kill.service, kill.point)
         else:
             await self.rig.system.services[kill.service].kill()
 
-    async def at(self, name: str, point: str, lead: Callable[[], Awaitable[object]]) -> None:
+    async def at(self, name: str, point: str) -> None:
         """
         Arm a service and do what leads to the point until it dies there.
         """
+        lead = self._leading_to(point)
         service = self.rig.system.services[name]
         number = await service.arm(point)
         end = time.monotonic() + HIT
