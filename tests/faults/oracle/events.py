@@ -4,6 +4,7 @@ Judge what was told, O3: everything that happened at least once, and always unde
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 from tests.faults.oracle.breach import Breach
@@ -13,6 +14,7 @@ from tests.faults.workload.journal import Journal, Key, fits
 
 # What a status says on the way; nobody is told of these.
 PASSING = frozenset({"", "Progressing", "ArtifactFailed", "DependencyNotReady"})
+LATE = 3.0  # seconds by which an event may be away from what it tells
 AROUND_A_WIPE = 5.0  # seconds before a wipe in which what only the bus held may be lost
 
 
@@ -93,49 +95,74 @@ def _changed(journal: Journal, before: Verdict | None, one: Verdict) -> bool:
     return new is not None and (old is None or old.under(folder) != new.under(folder))
 
 
-def corrected(record: Record, journal: Journal) -> Counter[Key]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
     """
-    Count by object how often we made good what another hand had done, with nothing new declared.
+    What another hand did to an object, from when it did until we made it good.
+    """
+
+    key: Key
+    hurt: float
+    healed: float
+
+
+def corrected(record: Record, journal: Journal) -> list[Correction]:
+    """
+    Find where we made good what another hand had done, with nothing new declared meanwhile.
     """
     hands = {(one.key, one.version) for one in journal.touches}
     removed = {(one.key, one.uid) for one in journal.touches if one.deleted}
-    found: Counter[Key] = Counter()
+    found: list[Correction] = []
     for key, states in record.objects.items():
         good: State | None = None  # the last state that we left
-        hurt = False
+        hurt = 0.0
         for one in states:
-            if (key, one.version) in hands or (one.obj is None and (key, one.uid) in removed):
-                hurt = hurt or good is not None
-            elif one.obj is not None and hurt and good is not None and fits(good.obj, one.obj):
-                found[key] += 1
-                hurt = False
-            if one.obj is None:
-                hurt = hurt and (key, one.uid) in removed
-            elif one.number and not hurt:
-                good = one
-            elif good is not None and one.number > good.number:
-                good, hurt = one, False
+            by_hand = (key, one.version) in hands or (one.obj is None and (key, one.uid) in removed)
+            if by_hand and good is not None:
+                hurt = hurt or one.at
+            elif one.obj is None:
+                good, hurt = None, 0.0
+            elif hurt and good is not None and fits(good.obj, one.obj):
+                if not _dismissed(journal, one.owner, hurt, one.at):
+                    found.append(Correction(key=key, hurt=hurt, healed=one.at))
+                good, hurt = one, 0.0
+            elif one.number and (not hurt or good is None or one.number > good.number):
+                good, hurt = one, 0.0
     return found
 
 
+def _dismissed(journal: Journal, owner: str, since: float, until: float) -> bool:
+    return any(
+        one.name == owner and one.spec is None and since - LATE <= one.at <= until
+        for one in journal.wishes
+    )
+
+
 def _drifts(record: Record, journal: Journal, told: Iterable[Told]) -> Iterator[Breach]:
-    wanted = {"DriftDetected", "DriftFight"}
-    ids: dict[str, set[str]] = defaultdict(set)
-    for one in told:
-        if one.reason in wanted:
-            ids[one.object].add(one.id)
-    if journal.wipes:
-        return  # which of them the bus took with it cannot be known
-    for key, count in corrected(record, journal).items():
-        seen = len(ids[str(key)])
-        if seen < count:
-            yield Breach(
-                invariant="O3",
-                object=str(key),
-                expected=f"{count} corrections of drift told",
-                seen=f"{seen}",
-                at=record.objects[key][-1].at,
-            )
+    """
+    Each correction has an event of its own, from its time: that of the drift, or the one that lists
+    what a pass changed, where a crash had taken the knowledge that it was so before.
+    """
+    left = {one.id: one for one in told if one.reason in {"DriftDetected", "DriftFight"}}
+    lists = [one for one in told if one.reason == "Progressing"]
+    for one in corrected(record, journal):
+        own = [
+            event.id
+            for event in left.values()
+            if event.object == str(one.key) and _during(event, one)
+        ]
+        if own:
+            del left[own[0]]
+        elif not any(
+            f"{one.key} configured" in event.message or f"{one.key} created" in event.message
+            for event in lists
+            if _during(event, one)
+        ) and not _wiped(journal, one.healed):
+            yield _untold(str(one.key), "the correction of drift", one.healed)
+
+
+def _during(event: Told, one: Correction) -> bool:
+    return one.hurt - LATE <= event.second <= one.healed + LATE
 
 
 def duplicates(record: Record) -> tuple[int, int]:

@@ -109,7 +109,7 @@ class Oracle:
             duplicates=again,
             told_anew=anew,
             deletions=len(record.deletions),
-            corrections=events.corrected(record, journal).total(),
+            corrections=len(events.corrected(record, journal)),
             states=sum(map(len, record.objects.values())),
         )
         record.cut()

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.faults.workload.journal import Key, number_of
@@ -120,6 +121,13 @@ class Told:
         Return what is the same wherever it stands; times are told in whole seconds.
         """
         return (self.kind, self.name, self.reason, self.severity, self.message)
+
+    @property
+    def second(self) -> float:
+        """
+        Return when it says that it happened, in whole seconds.
+        """
+        return datetime.fromisoformat(self.timestamp).replace(tzinfo=UTC).timestamp()
 
     @property
     def revision(self) -> str:

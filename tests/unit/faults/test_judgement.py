@@ -3,6 +3,7 @@ The oracle says no to histories that break a promise, and yes to those that keep
 """
 
 import base64
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -290,18 +291,41 @@ def test_a_commit_that_changes_no_file_needs_no_event(story: Story):
     assert judged(events.all_told, story) == []
 
 
+def drift_told(story: Story, id_: str, at: float) -> None:
+    time = datetime.fromtimestamp(at, UTC).isoformat()[:19]
+    facts = {"object": "ConfigMap/space/one"}
+    story.told("DriftDetected", id_, timestamp=time, metadata=facts)
+
+
 def test_a_correction_of_drift_without_an_event_is_a_breach(story: Story):
     story.commit(declared(1))
     story.live(declared(1))
     story.touched(declared(1) | {"data": {"value": "other"}})
     assert judged(events.all_told, story) == []  # it is not corrected yet
-    story.live(declared(1))
-    assert judged(events.all_told, story) == ["0"]
-    story.told("DriftDetected", metadata={"object": "ConfigMap/space/one"})
+    first = story.live(declared(1)).at
+    assert judged(events.all_told, story) == ["no event"]
+    drift_told(story, "first", first)
     assert judged(events.all_told, story) == []
+
+
+def test_two_corrections_need_two_events(story: Story):
+    story.commit(declared(1))
+    story.live(declared(1))
     story.touched(None)
-    story.live(declared(1), uid="v")
-    assert judged(events.all_told, story) == ["1"]
+    drift_told(story, "first", story.live(declared(1), uid="v").at)
+    story.touched(declared(1) | {"data": {"value": "other"}})
+    second = story.live(declared(1), uid="v").at
+    assert judged(events.all_told, story) == ["no event"]
+    drift_told(story, "second", second)
+    assert judged(events.all_told, story) == []
+
+
+def test_an_event_of_another_time_tells_of_no_correction(story: Story):
+    story.commit(declared(1))
+    story.live(declared(1))
+    story.touched(declared(1) | {"data": {"value": "other"}})
+    drift_told(story, "first", story.live(declared(1)).at + 60)
+    assert judged(events.all_told, story) == ["no event"]
 
 
 def test_what_a_commit_made_new_meanwhile_is_no_correction(story: Story):
