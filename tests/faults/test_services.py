@@ -3,11 +3,15 @@ Each service is killed under load and comes back.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from tests.faults.rig import Rig
+from tests.faults.workload.layout import FRAGILE
+from tests.fixtures.nats import until
 
+REASON = 5.0  # seconds in which a status has to say why
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -19,3 +23,24 @@ async def test_a_service_that_is_killed_under_load_goes_on_where_it_was(rig: Rig
         await rig.system.services[name].kill()
         await asyncio.sleep(3)
     await rig.judged()
+
+
+@pytest.mark.timeout(180)
+async def test_a_commit_that_cannot_be_applied_is_said_within_seconds(rig: Rig):
+    work, record = rig.workload, rig.oracle.record
+    await work.turn()
+    revision = f"main@sha1:{work.journal.latest.sha}"
+    await until(_there(lambda: record.artifacts[-1].revision == revision), within=30)
+    verdicts = record.verdicts[FRAGILE]
+    await until(_there(lambda: verdicts[-1].ready == "False"), within=REASON)
+    assert verdicts[-1].reason == "ReconciliationFailed"
+    assert "Is_No_Name" in verdicts[-1].message
+    await work.turn()
+    await rig.judged()
+
+
+def _there(look: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def there() -> bool:
+        return look()
+
+    return there

@@ -3,6 +3,7 @@ The oracle: converged, and the judgement.
 """
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -36,6 +37,7 @@ class Oracle:
         self.observer = Observer(system)
         self.convergences: list[float] = []
         self.last: list[Breach] = []  # what was missing at last before it converged
+        self.orphans = 0
         self.totals: Counter[str] = Counter()
 
     @property
@@ -100,6 +102,7 @@ class Oracle:
             *secrets.kept(await self._places(), journal.canaries),
             *resources.bounded(record),
             *resources.ended(self._deaths()),
+            *resources.swept(*await self._artifacts()),
             *status.honest(record, journal),
         ]
         again, anew = events.duplicates(record)
@@ -142,6 +145,23 @@ class Oracle:
                     (f"{kind}/{one['metadata']['name']}", orjson.dumps(one)) for one in items
                 ]
         return places + await self._streams()
+
+    async def _artifacts(self) -> tuple[set[str], set[str]]:
+        """
+        Return of which artifacts the store has pieces, and which are referred to.
+        """
+        name = "OBJ_artifacts"
+        try:
+            async with self.system.nats.connected() as bus:
+                asked = {"subjects_filter": "$O.artifacts.C.>"}
+                info = await bus._jetstream.call(f"STREAM.INFO.{name}", asked)
+                metas = Reader(bus._connection, name).read("$O.artifacts.M.>")
+                referred = {json.loads(one.data).get("nuid", "") async for one in metas}
+        except SetpointError:
+            return set(), set()  # it is away; the next judgement looks
+        pieces = {one.rpartition(".")[2] for one in info["state"].get("subjects") or {}}
+        self.orphans = len(pieces - referred)
+        return pieces, referred
 
     async def _streams(self) -> list[tuple[str, bytes]]:
         found: list[tuple[str, bytes]] = []

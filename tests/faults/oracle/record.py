@@ -172,6 +172,7 @@ class Record:
     buried: set[str] = field(default_factory=set)
     samples: list[Sample] = field(default_factory=list)
     known: set[str] = field(default_factory=set)  # ids of events that were judged
+    judged: int = 0  # the resourceVersion up to which statuses were judged
 
     def live(self, key: Key) -> State | None:
         """
@@ -184,6 +185,8 @@ class Record:
         """
         Forget what was judged, and keep how everything is now.
         """
+        said = [one.version for verdicts in self.verdicts.values() for one in verdicts]
+        self.judged = max([self.judged, *said])
         for lists in (self.objects, self.verdicts):
             for name in list(lists):
                 lists[name] = lists[name][-1:]

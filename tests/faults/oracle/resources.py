@@ -10,7 +10,7 @@ from tests.faults.oracle.record import Record, Sample
 
 RSS = 256.0  # MB of one service
 FDS, CHILDREN, FILES = 200, 8, 400
-ORPHANS = 64  # megabytes of artifacts in the store; there are some kilobytes in each
+ORPHANS = 50  # artifacts in pieces that nobody refers to; they are swept within an hour
 
 
 def bounded(record: Record) -> Iterator[Breach]:
@@ -33,6 +33,20 @@ def bounded(record: Record) -> Iterator[Breach]:
                     seen=f"{seen:g}",
                     at=one.at,
                 )
+
+
+def swept(pieces: set[str], referred: set[str]) -> Iterator[Breach]:
+    """
+    Look for artifacts of which the store has pieces and nobody knows the name.
+    """
+    orphans = len(pieces - referred)
+    if orphans > ORPHANS:
+        yield Breach(
+            invariant="O7",
+            object="artifacts in the store",
+            expected=f"at most {ORPHANS} in pieces",
+            seen=f"{orphans}",
+        )
 
 
 def ended(deaths: dict[str, list[tuple[float, int]]]) -> Iterator[Breach]:

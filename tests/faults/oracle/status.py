@@ -58,7 +58,7 @@ def honest(record: Record, journal: Journal) -> Iterator[Breach]:
                     seen=f"Ready {one.ready} without",
                     at=one.at,
                 )
-            if one.current and _says_anew(before, one):
+            if one.version > record.judged and one.current and _says_anew(before, one):
                 yield from _judged(record, journal, name, one, (hands, removed))
             before = one
 

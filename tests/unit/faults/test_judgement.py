@@ -437,6 +437,12 @@ def test_what_does_not_come_back_to_its_bound_is_a_breach(story: Story, over: An
     assert len(list(resources.bounded(story.record))) == 1
 
 
+def test_artifacts_in_pieces_that_nobody_sweeps_are_a_breach():
+    pieces = {str(number) for number in range(60)}
+    assert list(resources.swept(pieces, pieces)) == []
+    assert [one.seen for one in resources.swept(pieces, set())] == ["60"]
+
+
 def test_a_service_that_ends_by_itself_is_a_breach():
     assert len(list(resources.ended({"source": [(1.0, -9), (2.0, 1)]}))) == 1
 
@@ -500,3 +506,16 @@ def test_ready_before_what_is_waited_for_is_rolled_out_is_a_breach(story: Story)
 def test_a_failure_without_a_reason_is_a_breach(story: Story):
     story.says(story.commit(declared(1)), "False", reason="")
     assert judged(status.honest, story) == ["Ready False without"]
+
+
+def test_what_was_judged_is_not_judged_again_by_what_came_later(story: Story):
+    commit = story.commit(declared(1))
+    story.live(declared(1))
+    story.says(commit)
+    story.live(declared(1), ours="entry 1")
+    story.record.cut()
+    assert judged(status.honest, story) == []
+    story.touched(declared(1) | {"data": {"value": "other"}})
+    story.live(declared(1) | {"data": {"value": "wrong"}})
+    story.says(story.commit(declared(2)))
+    assert len(judged(status.honest, story)) == 1
