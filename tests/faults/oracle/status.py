@@ -58,7 +58,9 @@ def honest(record: Record, journal: Journal) -> Iterator[Breach]:
                     seen=f"Ready {one.ready} without",
                     at=one.at,
                 )
-            if one.version > record.judged and one.current and _says_anew(before, one):
+            # Who was stopped in the middle of a pass speaks of the one before it.
+            speaks = one.version > record.judged and not one.spec.get("suspend")
+            if speaks and one.current and _says_anew(before, one):
                 yield from _judged(record, journal, name, one, (hands, removed))
             before = one
 
