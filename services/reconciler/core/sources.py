@@ -14,6 +14,7 @@ from shared.messages import RevisionAnnounced
 from shared.model import Digest
 
 SEQUENCE = "setpoint.dev/sequence"
+INDEX = "setpoint.dev/index"
 _ORIGIN_REVISION = "org.opencontainers.image.revision"
 _DIGITS = 18  # of a sequence; a longer number was never one
 _FOREIGN = (
@@ -67,6 +68,7 @@ def from_object(obj: Mapping[str, Any]) -> Source:
         revision=str(artifact.get("revision", "")),
         origin_revision=str(metadata.get(_ORIGIN_REVISION, "")),
         digest=digest,
+        index_digest=str(metadata.get(INDEX, "")) if digest else "",
         trouble=trouble,
     )
 
@@ -97,7 +99,7 @@ def merge_object(known: Source | None, seen: Source) -> Source:
     if seen.sequence < known.sequence:
         return known
     if seen.digest == known.digest:
-        return replace(seen, index_digest=known.index_digest)
+        return replace(seen, index_digest=seen.index_digest or known.index_digest)
     return seen
 
 

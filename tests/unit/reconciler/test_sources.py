@@ -156,3 +156,21 @@ def test_only_the_object_itself_brings_another_source_under_the_same_name(words,
     for merge, older in words:
         if merge is merge_announcement:
             assert merge(other, known(sequence=older)) == other
+
+
+def test_the_object_names_the_index_too_as_it_may_be_seen_before_the_announcement():
+    obj = {
+        "kind": "GitRepository",
+        "metadata": {"namespace": "apps", "name": "repo", "uid": "u1"},
+        "status": {
+            "artifact": {
+                "digest": "sha256:" + "5" * 64,
+                "metadata": {
+                    "setpoint.dev/sequence": "5",
+                    "setpoint.dev/index": "sha256:" + "a" * 64,
+                },
+            },
+        },
+    }
+    assert from_object(obj).index_digest == "sha256:" + "a" * 64
+    assert merge_object(known(), from_object(obj)).index_digest == "sha256:" + "a" * 64
