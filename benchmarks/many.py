@@ -15,8 +15,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,81 +24,18 @@ import structlog
 import yaml
 
 from benchmarks.common.floor import PARALLEL, apply_all, floor
+from benchmarks.common.kustomizations import GROUP, declaration, namespace, ready
 from benchmarks.common.processes import Meter, Usage, workers
 from benchmarks.common.report import say, table, write
 from benchmarks.common.requests import counted
 from benchmarks.common.sets import KINDS, objects
 from benchmarks.common.system import System, running
-from shared.kube import Kube, Resource
-from shared.kube.watch import Changed, Listed
+from benchmarks.common.watched import Watched
 
 NAMESPACE = "many"
-GROUP = "kustomize.toolkit.fluxcd.io"
-TIMEOUT = 900.0
 SETTLE = 3.0  # seconds for what comes last: Kubernetes Events, deliveries
 REQUESTED = "reconcile.fluxcd.io/requestedAt"
 Json = dict[str, Any]
-
-
-class Kustomizations:
-    """
-    What a watch of this program has seen of the Kustomizations.
-    """
-
-    def __init__(self, kube: Kube, kind: Resource) -> None:
-        self._kube, self._kind = kube, kind
-        self.seen: dict[str, Json] = {}
-        self._left: set[str] = set()
-        self._holds: Callable[[Json], bool] = bool
-        self._moved = asyncio.Event()
-
-    async def follow(self) -> None:
-        async with aclosing(self._kube.watch(self._kind, namespace=NAMESPACE)) as events:
-            async for event in events:
-                found = event.items if isinstance(event, Listed) else ()
-                found = (event.object,) if isinstance(event, Changed) else found
-                for one in found:
-                    name = one["metadata"]["name"]
-                    self.seen[name] = one
-                    if name in self._left and self._holds(one):
-                        self._left.discard(name)
-                        self._moved.set()
-
-    async def until(
-        self, names: Sequence[str], holds: Callable[[Json], bool], *, left: int = 0
-    ) -> None:
-        """
-        Wait until something holds of all but ``left``; each object is looked at when it changes.
-        """
-        self._holds = holds
-        self._left = {name for name in names if not holds(self.seen.get(name, {}))}
-        async with asyncio.timeout(TIMEOUT):
-            while len(self._left) > left:
-                self._moved.clear()
-                await self._moved.wait()
-
-
-def ready(one: Json, revision: str = "") -> bool:
-    status = one.get("status", {})
-    said = {c["type"]: c["status"] for c in status.get("conditions", [])}
-    return said.get("Ready") == "True" and status.get("lastAppliedRevision", "").endswith(revision)
-
-
-def declaration(name: str, *, wait: bool) -> Json:
-    return {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": "Kustomization",
-        "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": {
-            "interval": "1h",
-            "path": "./many",
-            "prune": True,
-            "wait": wait,
-            "targetNamespace": NAMESPACE,
-            "nameSuffix": f"-{name}",
-            "sourceRef": {"kind": "GitRepository", "name": "example", "namespace": "flux-system"},
-        },
-    }
 
 
 def files(tag: str) -> dict[str, str]:
@@ -127,9 +63,9 @@ class Many:
         self.result: Json = {"count": count, "wait": wait}
 
     async def run(self) -> Json:
-        await apply_all(self.kube, [_namespace("floor"), _namespace(NAMESPACE)])
+        await apply_all(self.kube, [namespace("floor"), namespace(NAMESPACE)])
         kind = await self.kube.resource(GROUP, "Kustomization")
-        self.watched = Kustomizations(self.kube, kind)
+        self.watched = Watched(self.kube, kind, NAMESPACE)
         self.kind = kind
         await self.system.commit(files("v1"))
         async with asyncio.TaskGroup() as group:
@@ -158,11 +94,11 @@ class Many:
     async def _step(self, name: str, work: Awaitable[Json]) -> None:
         say(name)
         meter = Meter(self.system)
-        before = await counted(self.system.home / ".setpoint" / "kubeconfig")
+        before = await counted(self.system.kubeconfig)
         found = await work
         used = meter.read()
         await asyncio.sleep(SETTLE)
-        after = await counted(self.system.home / ".setpoint" / "kubeconfig")
+        after = await counted(self.system.kubeconfig)
         self.result[name] = found | {
             "usage": {part: asdict(one) for part, one in used.items()},
             "requests": dict((after - before).most_common(12)),
@@ -179,7 +115,10 @@ class Many:
 
     async def _install(self) -> Json:
         begin = time.monotonic()
-        declared = [declaration(name, wait=self.wait) for name in self.names]
+        declared = [
+            declaration(name, NAMESPACE, "./many", wait=self.wait, suffix=f"-{name}")
+            for name in self.names
+        ]
         await apply_all(self.kube, declared, manager="bench")
         created = time.monotonic() - begin
         await self.watched.until(self.names, ready)
@@ -187,7 +126,7 @@ class Many:
 
     async def _change(self) -> Json:
         await self.system.commit(files("v2"), push=False)
-        head = (self.system.work / ".git" / "refs" / "heads" / "main").read_text().strip()
+        head = self.system.head
         begin = time.monotonic()
         await self.system.git("push", "--quiet")
         pushed = time.monotonic() - begin
@@ -267,10 +206,6 @@ class Many:
     async def _changed(self, before: dict[str, str]) -> int:
         after = await self._versions()
         return sum(before.get(key) != after.get(key) for key in before.keys() | after.keys())
-
-
-def _namespace(name: str) -> Json:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 def rows(result: Json) -> list[list[object]]:

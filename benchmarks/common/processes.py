@@ -45,6 +45,17 @@ def usage(pid: int) -> Usage:
     )
 
 
+def written(pid: int) -> int:
+    """
+    Return the bytes that a process has written so far, to pipes too; 0 if it is gone.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) for line in lines if line.startswith("wchar:"))
+
+
 def children(pid: int) -> list[int]:
     """
     Return the processes that one has started itself, in the order of their start.

@@ -5,7 +5,9 @@ Requests as the API server counts them: by everybody from its metrics, by one cl
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from shared.kube.requests import Call, Requests
 from shared.kube.session import open_access
@@ -13,6 +15,7 @@ from shared.kube.translate import Target
 
 _LINE = re.compile(r"^apiserver_request_total\{(?P<labels>.*)\} (?P<count>\S+)$")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
+Json = dict[str, Any]
 # What goes on all the time, whatever a pass does.
 AROUND = {"update leases", "patch leases", "get leases", "get /readyz"}
 
@@ -38,21 +41,38 @@ async def counted(kubeconfig: Path) -> Counter[str]:
     return found
 
 
-def by_agent(log: Path, offset: int, agent: str = "setpoint-reconciler") -> Counter[str]:
+def asked(log: Path, offset: int, agent: str = "setpoint-reconciler") -> Iterator[Json]:
     """
-    Count what one client asked for since, watches and the Lease left out.
+    Yield the entries of what one client asked for since, watches and the Lease left out.
     """
     with log.open("rb") as file:
         file.seek(offset)
         whole, _, _ = file.read().rpartition(b"\n")
-    found: Counter[str] = Counter()
     for entry in map(json.loads, whole.splitlines()):
-        about = entry.get("objectRef") or {}
         ours = entry.get("userAgent", "").startswith(agent)
-        if ours and entry["stage"] == "ResponseComplete" and entry["verb"] != "watch":
-            parts = filter(None, (about.get("resource"), about.get("subresource")))
-            found[f"{entry['verb']} {'/'.join(parts) or entry['requestURI']}"] += 1
-    return Counter({name: count for name, count in found.items() if name not in AROUND})
+        if (
+            ours
+            and entry["stage"] == "ResponseComplete"
+            and entry["verb"] != "watch"
+            and named(entry) not in AROUND
+        ):
+            yield entry
+
+
+def named(entry: Json) -> str:
+    """
+    Name what an entry asks for, as ``<verb> <resource>[/<subresource>]``.
+    """
+    about = entry.get("objectRef") or {}
+    parts = filter(None, (about.get("resource"), about.get("subresource")))
+    return f"{entry['verb']} {'/'.join(parts) or entry['requestURI']}"
+
+
+def by_agent(log: Path, offset: int, agent: str = "setpoint-reconciler") -> Counter[str]:
+    """
+    Count what one client asked for since, watches and the Lease left out.
+    """
+    return Counter(map(named, asked(log, offset, agent)))
 
 
 def about_managed(requests: Counter[str]) -> int:

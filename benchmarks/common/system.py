@@ -45,6 +45,17 @@ class System:
     def logs(self) -> Path:
         return self.home / ".setpoint" / "logs"
 
+    @property
+    def kubeconfig(self) -> Path:
+        return self.home / ".setpoint" / "kubeconfig"
+
+    @property
+    def head(self) -> str:
+        """
+        Return the commit that the clone is at.
+        """
+        return (self.work / ".git" / "refs" / "heads" / "main").read_text().strip()
+
     def pid(self, part: str) -> int:
         """
         Return the process id of ``source``, ``reconciler``, ``notifier`` or ``nats``.
