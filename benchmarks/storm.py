@@ -197,9 +197,7 @@ class Storm:
                 {
                     "at": round(time.monotonic() - getattr(self, "begin", time.monotonic()), 1),
                     "healed": len(self.healed),
-                    "outbox_bytes": sum(
-                        one.stat().st_size for one in outbox.rglob("*") if one.is_file()
-                    ),
+                    "outbox_bytes": outbox.stat().st_size if outbox.exists() else 0,
                     **{f"{name}_mb": round(usage(pid).memory, 1) for name, pid in pids.items()},
                     **{f"{name.lower()}_messages": count for name, (count, _) in streams.items()},
                 }
