@@ -7,14 +7,17 @@ other bytes, whoever reads verifies the digest, and every wait has an end. There
 
 import asyncio
 import secrets
-from collections import defaultdict
-from contextlib import suppress
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from shared.bus.errors import NoStream
 from shared.bus.jetstream import JetStream
 from shared.bus.object_meta import CHUNKS, METAS, ObjectMeta, describe, meta_subject, parse_meta
 from shared.bus.reader import Reader
+from shared.bus.whole import Whole, digest_of
 from shared.errors import MalformedError, SetpointError, TransientError, WaitingError
 from shared.messages import subjects
 from shared.model import Digest
@@ -23,8 +26,8 @@ CHUNK = 512 * 1024  # bytes; the fastest with sync always
 CHUNK_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 30.0  # seconds for one object
 CLEAN_TIMEOUT = 2.0  # seconds for removing what a failed put left
-CHUNK_BATCH = 16  # chunks under way, 8 MiB
-_HASH_INLINE = 256 * 1024  # bytes; more is hashed in a thread
+CHUNKS_SENT = 4  # chunks under way to the server; more bring nothing
+CHUNK_BATCH = 16  # chunks under way from it, 8 MiB
 _STREAM = f"OBJ_{subjects.ARTIFACTS}"
 
 
@@ -38,6 +41,7 @@ class ArtifactObjects:
         self._reader = Reader(jetstream.connection, _STREAM)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._writing: set[str] = set()
+        self._room = asyncio.Semaphore(CHUNKS_SENT)
 
     async def put(self, digest: Digest, data: bytes, *, force: bool = False) -> None:
         """
@@ -53,7 +57,7 @@ class ArtifactObjects:
         """
         Store the index of the artifact that ``digest`` names.
         """
-        own = await _digest(data)
+        own = await digest_of(data)
         await self._put(_index_name(digest), own, data, force=force)
 
     async def get(self, digest: Digest, *, limit: int) -> bytes:
@@ -112,12 +116,12 @@ class ArtifactObjects:
         return len(orphans)
 
     async def _put(self, name: str, digest: Digest, data: bytes, *, force: bool) -> None:
-        if await _digest(data) != digest:
-            raise MalformedError(f"object {name}: the bytes do not have this digest")
         async with self._locks[name]:
             old = await self._meta(name)
-            if old is not None and await self._good(old, digest, len(data), force=force):
-                return
+            if old is not None:
+                await _check(name, digest, data)
+                if await self._good(old, digest, len(data), force=force):
+                    return
             nuid = secrets.token_hex(11)
             self._writing.add(nuid)
             try:
@@ -145,12 +149,10 @@ class ArtifactObjects:
         return True
 
     async def _write(self, name: str, nuid: str, data: bytes, digest: Digest) -> None:
-        chunks = 0
-        for at in range(0, len(data), CHUNK):
-            await self._jetstream.publish(
-                CHUNKS + nuid, data[at : at + CHUNK], within=CHUNK_TIMEOUT
-            )
-            chunks += 1
+        # The bytes are verified beside their way, and get their name after it.
+        async with _beside(_check(name, digest, data)) as checked:
+            chunks = await self._write_chunks(CHUNKS + nuid, data)
+            await checked
         meta = describe(name, nuid, digest, len(data), chunks, CHUNK, datetime.now(UTC))
         await self._jetstream.publish(
             meta_subject(name),
@@ -161,6 +163,31 @@ class ArtifactObjects:
         stored = await self._meta(name)
         if stored is None or stored.nuid != nuid:
             raise TransientError(f"object {name} is not there after it was stored")
+
+    async def _write_chunks(self, subject: str, data: bytes) -> int:
+        # The server syncs one chunk while the next ones are on their way. They are stored in the
+        # order in which they are sent.
+        sent: deque[asyncio.Task[None]] = deque()
+        offsets = range(0, len(data), CHUNK)
+        try:
+            for at in offsets:
+                if len(sent) == CHUNKS_SENT:
+                    await sent.popleft()
+                sent.append(asyncio.create_task(self._write_chunk(subject, data, at)))
+            while sent:
+                await sent.popleft()
+        finally:
+            for task in sent:
+                task.cancel()
+            await asyncio.gather(*sent, return_exceptions=True)
+        return len(offsets)
+
+    async def _write_chunk(self, subject: str, data: bytes, at: int) -> None:
+        # All objects together have this room: the connection refuses what the server is slow to
+        # take. Who came first goes first.
+        async with self._room:
+            part = data[at : at + CHUNK]
+            await self._jetstream.publish(subject, part, within=CHUNK_TIMEOUT)
 
     async def _clean(self, name: str, nuid: str) -> None:
         # Best effort: what stays is invisible, and swept later.
@@ -192,20 +219,18 @@ class ArtifactObjects:
                 f"object {name} has {meta.size} bytes, over the limit of {limit}",
                 reason="ArchiveTooLarge",
             )
-        parts: list[bytes] = []
-        size = 0
+        whole = Whole()
         if meta.size:
-            async for stored in self._reader.read(CHUNKS + meta.nuid, batch=CHUNK_BATCH):
-                parts.append(stored.data)
-                size += len(stored.data)
-                if size > meta.size:
-                    raise _torn(name, f"it has more than its {meta.size} bytes")
-        if size != meta.size:
-            raise _torn(name, f"only {size} of {meta.size} bytes are there")
-        data = b"".join(parts)
-        if await _digest(data) != digest:
+            async with aclosing(self._reader.read(CHUNKS + meta.nuid, batch=CHUNK_BATCH)) as read:
+                async for stored in read:
+                    await whole.add(stored.data)
+                    if whole.size > meta.size:
+                        raise _torn(name, f"it has more than its {meta.size} bytes")
+        if whole.size != meta.size:
+            raise _torn(name, f"only {whole.size} of {meta.size} bytes are there")
+        if await whole.digest() != digest:
             raise _torn(name, "its bytes do not have its digest")
-        return data
+        return whole.data
 
     async def _meta(self, name: str) -> ObjectMeta | None:
         try:
@@ -242,6 +267,16 @@ class ArtifactObjects:
         await self._jetstream.call(f"STREAM.PURGE.{_STREAM}", {"filter": subject})
 
 
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 def _index_name(digest: Digest) -> str:
     return f"{digest}.index"
 
@@ -253,7 +288,6 @@ def _torn(name: str, what: str) -> TransientError:
     )
 
 
-async def _digest(data: bytes) -> Digest:
-    if len(data) <= _HASH_INLINE:
-        return Digest.of(data)
-    return await asyncio.to_thread(Digest.of, data)
+async def _check(name: str, digest: Digest, data: bytes) -> None:
+    if await digest_of(data) != digest:
+        raise MalformedError(f"object {name}: the bytes do not have this digest")

@@ -7,7 +7,8 @@ batch instead of being waited for.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,6 +40,15 @@ class Stored:
     operation: str
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """
+    The end of a batch: whether there is more.
+    """
+
+    more: bool
+
+
 class Reader:
     """
     Direct gets of one stream.
@@ -68,26 +78,30 @@ class Reader:
         after: int = 0,
         since: datetime | None = None,
         batch: int = BATCH,
-    ) -> AsyncIterator[Stored]:
+    ) -> AsyncGenerator[Stored, None]:
         """
         Yield the messages on a subject that are there now, in order.
         """
         where: dict[str, Any] = {"seq": after + 1}
         if since is not None and after == 0:
             where = {"start_time": since.isoformat()}
-        while True:
-            found, more = await self._batch({**where, "next_by_subj": subject, "batch": batch})
-            for stored in found:
-                yield stored
-            if not found or not more:
-                return
-            where = {"seq": found[-1].sequence + 1}
+        more = True
+        while more:
+            request = {**where, "next_by_subj": subject, "batch": batch}
+            more = some = False
+            # Each is given as it comes in: what the reader does with it goes on beside the rest.
+            async with aclosing(self._batch(request)) as found:
+                async for one in found:
+                    if isinstance(one, _End):
+                        more = one.more and some
+                    else:
+                        where, some = {"seq": one.sequence + 1}, True
+                        yield one
 
-    async def _batch(self, request: dict[str, Any]) -> tuple[list[Stored], bool]:
+    async def _batch(self, request: dict[str, Any]) -> AsyncGenerator[Stored | _End, None]:
         queue: asyncio.Queue[Message] = asyncio.Queue()
         lost: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         body = json.dumps({**request, "max_bytes": BATCH_BYTES}).encode()
-        found: list[Stored] = []
         with (
             self._connection.inbox(queue.put_nowait) as reply,
             self._connection.waiting.watch(self._subject, lost),
@@ -96,11 +110,12 @@ class Reader:
             while True:
                 message = await self._next(queue, lost)
                 if message.status == _END:
-                    return found, int(message.headers.get("Nats-Num-Pending", "0")) > 0
+                    yield _End(int(message.headers.get("Nats-Num-Pending", "0")) > 0)
+                    return
                 stored = self._stored(message)
                 if stored is None:
-                    return found, False
-                found.append(stored)
+                    return
+                yield stored
 
     async def _next(self, queue: asyncio.Queue[Message], lost: asyncio.Future[Message]) -> Message:
         if not queue.empty():

@@ -40,8 +40,13 @@ class BusStore:
                 "give the data directory of the source service room",
                 reason="StorageOperationFailed",
             ) from exc
-        await self._objects.put(checkout.digest, checkout.archive)
-        await self._objects.put_index(checkout.digest, checkout.index)
+        ended = await asyncio.gather(
+            self._objects.put(checkout.digest, checkout.archive),
+            self._objects.put_index(checkout.digest, checkout.index),
+            return_exceptions=True,  # no one goes on after the failure of the other
+        )
+        for failure in filter(None, ended):
+            raise failure
 
     async def ensure(self, digest: Digest, *, deep: bool = False) -> bool:
         """
