@@ -37,7 +37,8 @@ class Rig:
         """
         Wait until the system has converged, and fail if any promise was broken.
         """
-        await self.oracle.converged(within=within)
+        took = await self.oracle.converged(within=within)
+        print(f"converged after {took:.1f} s")
         breaches = await self.oracle.judge()
         assert not breaches, "\n".join(
             [f"{len(breaches)} breaches, seed {self.workload.seed}:", *map(str, breaches[:40])]

@@ -77,7 +77,11 @@ def _results(
         if _wiped(journal, one.at) or one.gone:
             before = one
             continue
-        if one.current and _changed(journal, before, one) and one.applied not in succeeded:
+        if (
+            one.current
+            and _changed(journal, before, one)
+            and not succeeded & _same(journal, before, one)
+        ):
             yield _untold(f"Kustomization/{name}", f"{one.applied} applied", one.at)
         if one.ready == "False" and one.reason not in PASSING | failed:
             yield _untold(f"Kustomization/{name}", f"{one.reason}: {one.message[:90]}", one.at)
@@ -93,6 +97,20 @@ def _changed(journal: Journal, before: Verdict | None, one: Verdict) -> bool:
     old, new = journal.commit_at(before.applied), journal.commit_at(one.applied)
     folder = str(one.spec.get("path", "")).removeprefix("./")
     return new is not None and (old is None or old.under(folder) != new.under(folder))
+
+
+def _same(journal: Journal, before: Verdict | None, one: Verdict) -> set[str]:
+    """
+    Return the revisions since the last one that bring the Kustomization the same: one that no
+    status recorded may be told for those that follow it.
+    """
+    new, old = journal.commit_at(one.applied), journal.commit_at(before.applied) if before else None
+    if new is None:
+        return {one.applied}
+    folder = str(one.spec.get("path", "")).removeprefix("./")
+    since = (it for it in journal.commits if (old.number if old else 0) < it.number <= new.number)
+    pointer = one.applied.removesuffix(new.sha)
+    return {pointer + it.sha for it in since if it.under(folder) == new.under(folder)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

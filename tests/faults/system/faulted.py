@@ -67,6 +67,19 @@ class System:
     def notifier(self) -> Service:
         return self.services["notifier"]
 
+    async def stop_cluster(self) -> None:
+        """
+        End the API server and its store.
+        """
+        await self.cluster.stop()
+
+    async def start_cluster(self) -> None:
+        """
+        Start it again on what it has, at its port.
+        """
+        port = int(self.cluster.address.rpartition(":")[2])
+        self.cluster = await ground.start_cluster(self.folder / "cluster", port=port)
+
     async def poke(self) -> int:
         """
         Call the receiver as a forge does after a push; return its answer, 0 if there was none.
@@ -143,6 +156,8 @@ async def faulted(
             tokens={name: f"canary-{secrets.token_hex(16)}" for name in ("signed", "receiver")},
             receiver_port=_free_port(),
         )
+        # It may be another one by then than that which was started first.
+        stack.push_async_callback(system.stop_cluster)
         await _declare(system, interval)
         login = http.kubeconfig(folder) if http is not None else kubeconfig
         for name in SERVICES:

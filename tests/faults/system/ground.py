@@ -147,11 +147,20 @@ async def cluster(folder: Path) -> AsyncIterator[DevCluster]:
     """
     Run a development cluster of our own, which writes down each request.
     """
-    found = await DevCluster.start(None, logs=folder, audit_log=folder / "audit.log")
+    found = await start_cluster(folder)
     try:
         yield found
     finally:
         await found.stop()
+
+
+async def start_cluster(folder: Path, *, port: int = 0) -> DevCluster:
+    """
+    Start it on what the folder holds.
+    """
+    return await DevCluster.start(
+        folder / "data", logs=folder, audit_log=folder / "audit.log", port=port
+    )
 
 
 def through(kubeconfig: Path, address: str, target: Path) -> Path:
