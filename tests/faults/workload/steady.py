@@ -288,8 +288,11 @@ class Workload:
         """
         Let the guest come, or go.
         """
-        if layout.GUEST in self.journal.kustomizations():
-            await self.dismiss(layout.GUEST)
+        wish = self.journal.kustomizations().get(layout.GUEST)
+        if wish is not None:
+            # One that is deleted while it is suspended leaves its objects behind.
+            if not (wish.spec or {}).get("suspend"):
+                await self.dismiss(layout.GUEST)
         elif not await self._there(layout.GUEST):
             needs = [{"name": layout.BASE}]
             spec = layout.spec(layout.GUEST, layout.space(2), dependsOn=needs)
