@@ -56,6 +56,7 @@ class Workload:
         self._touched: defaultdict[Key, deque[float]] = defaultdict(deque)
         self._resources: dict[str, Resource] = {}
         self._committing = asyncio.Lock()
+        self._ended = False
 
     async def begin(self) -> None:
         """
@@ -71,14 +72,14 @@ class Workload:
         """
         Work while the block runs; then leave nothing suspended or broken.
         """
+        self._ended = False
         task = asyncio.create_task(self._run(), name="workload")
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait({task})
-            if not task.cancelled() and (error := task.exception()):
-                raise error
+            # Not cancelled: what is done in the cluster has to come into the journal.
+            self._ended = True
+            await task
         await self.settle()
 
     async def settle(self) -> None:
@@ -96,7 +97,7 @@ class Workload:
             self.change: 20, self.touch: 30, self.edit: 10, self.suspend: 6, self.guest: 2,
             self.system.poke: 5,
         }  # fmt: skip
-        while True:
+        while not self._ended:
             await asyncio.sleep(self.random.uniform(0, 2 * self.pace))
             [doing] = self.random.choices(list(doings), list(doings.values()))
             # Who works on something that somebody else changes or deletes is refused: so be it.

@@ -1,0 +1,133 @@
+"""
+The API server restarts, is slow, refuses and forgets.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import pytest_asyncio
+
+from tests.faults.rig import Rig, rigged
+from tests.fixtures.api_proxy import (
+    Answer,
+    ApiProxy,
+    Delay,
+    Fault,
+    Seen,
+    status,
+)
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+
+CALM = 2.0  # seconds of load before a fault, and after it
+ALWAYS = 10**9
+STORM = 20.0  # requests a second while the API server refuses all
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
+    """
+    Give a converged system that reaches its API server through a proxy that knows requests.
+    """
+    async with rigged(tmp_path_factory.mktemp("faults"), api="http") as found:
+        yield found
+
+
+async def test_a_restart_of_the_api_server_is_borne(rig: Rig):
+    async with rig.workload.running():
+        await asyncio.sleep(CALM)
+        await rig.system.stop_cluster()
+        await asyncio.sleep(5)
+        await rig.system.start_cluster()
+        await asyncio.sleep(CALM)
+    await rig.judged()
+
+
+async def test_two_seconds_for_each_request_make_it_slow_and_not_wrong(rig: Rig):
+    async with _hurt(rig, Delay(2.0), _any):
+        await asyncio.sleep(12)
+    await rig.judged()
+
+
+async def test_a_storm_of_429_is_answered_with_fewer_requests(rig: Rig):
+    refusal = status(429, "TooManyRequests", "too many requests", retryAfterSeconds=2)
+    storm = Answer(status=429, body=refusal, headers={"Retry-After": "2"})
+    async with _hurt(rig, storm, _any):
+        await asyncio.sleep(3)
+        before, began = len(_http(rig).seen), time.monotonic()
+        await asyncio.sleep(8)
+        rate = (len(_http(rig).seen) - before) / (time.monotonic() - began)
+    print(f"{rate:.1f} requests/s in the storm")
+    assert rate <= STORM
+    await rig.judged()
+
+
+async def test_every_third_answer_of_500_is_tried_again(rig: Rig):
+    answer = Answer(status=500, body=status(500, "InternalError", "the store is away"))
+    async with _hurt(rig, answer, _some(rig, 0.33)):
+        await asyncio.sleep(8)
+    await rig.judged()
+
+
+async def test_conflicts_of_statuses_are_read_and_written_again(rig: Rig):
+    answer = Answer(status=409, body=status(409, "Conflict", "the object has been modified"))
+
+    def matches(seen: Seen) -> bool:
+        return seen.path.endswith("/status") and chosen(seen)
+
+    chosen = _some(rig, 0.5)
+    async with _hurt(rig, answer, matches):
+        await asyncio.sleep(8)
+    await rig.judged()
+
+
+async def test_watches_whose_version_expired_list_again(rig: Rig):
+    gone = status(410, "Expired", "too old resource version")
+    # At the beginning of a watch, and in its midst.
+    inside = Answer(status=200, body=b'{"type":"ERROR","object":' + gone + b"}\n")
+    async with rig.workload.running():
+        await asyncio.sleep(CALM)
+        for fault in (Answer(status=410, body=gone), inside) * 2:
+            _http(rig).fail_if(_watch, fault, times=20)
+            rig.system.api.reset()
+            await asyncio.sleep(CALM)
+            _http(rig).heal()
+        await asyncio.sleep(CALM)
+    await rig.judged()
+
+
+def _http(rig: Rig) -> ApiProxy:
+    assert rig.system.http is not None
+    return rig.system.http
+
+
+@asynccontextmanager
+async def _hurt(rig: Rig, fault: Fault, matches: Callable[[Seen], bool]) -> AsyncIterator[None]:
+    """
+    Let requests fail under load while the block runs.
+    """
+    async with rig.workload.running():
+        await asyncio.sleep(CALM)
+        _http(rig).fail_if(matches, fault, times=ALWAYS)
+        try:
+            yield
+        finally:
+            _http(rig).heal()
+        await asyncio.sleep(CALM)
+
+
+def _any(_: Seen) -> bool:
+    return True
+
+
+def _some(rig: Rig, share: float) -> Callable[[Seen], bool]:
+    chance = random.Random(rig.workload.seed)
+    return lambda _: chance.random() < share
+
+
+def _watch(seen: Seen) -> bool:
+    return "watch=1" in seen.query
