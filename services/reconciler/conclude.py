@@ -128,7 +128,7 @@ class Conclude:
         tail = messages.unhealthy_tail(verdict.healths, early=verdict.early)
         text = messages.unhealthy(verdict.healths, seconds=verdict.seconds, early=verdict.early)
         await self._report.tell(
-            lane, severity="error", reason=conditions.HEALTH_FAILED, message=text
+            lane, severity="error", reason=conditions.HEALTH_FAILED, message=text, what="unhealthy"
         )
         status = conditions.unhealthy(result.status, self._report.at(lane), message=text, tail=tail)
         await self._write(lane, self._recorded(lane, result, status, conditions.HEALTH_FAILED))
@@ -158,6 +158,7 @@ class Conclude:
                 severity="info",
                 reason=conditions.PROGRESSING,
                 message=messages.health_passed(seconds),
+                what="healthy",
             )
         if news and (result.anew or _became_ready(before)):
             await self._finished(lane, declared, result)
@@ -174,6 +175,7 @@ class Conclude:
             severity="info",
             reason=conditions.SUCCEEDED,
             message=messages.finished(seconds, _interval(declared)),
+            what="finished",
             metadata={"commit_status": "update"},
         )
 

@@ -77,20 +77,35 @@ class Report:
         severity: str,
         reason: str,
         message: str,
+        what: str = "",
         metadata: dict[str, str] | None = None,
     ) -> None:
         """
         Tell an event about the Kustomization, once per state that its status is in.
+
+        Args:
+            lane: Whose event it is.
+            severity: As the API has it.
+            reason: As the API has it.
+            message: For people.
+            what: What is told, where the message says more than that, such as how long it took: a
+                retry has to find the same words.
+            metadata: More than the revision.
+
         """
         source = lane.source
         known = {
             "revision": source.revision if source else "",
             "originRevision": source.origin_revision if source else "",
         }
-        status = lane.believed.get("status") or {}
-        ready = Conditions.from_json(status.get("conditions")).get("Ready")
-        since = f"{ready.status}@{ready.last_transition}" if ready else "new"
-        occurrence = f"{lane.generation}/{source.sequence if source else 0}/{since}/{message[:200]}"
+        occurrence = "/".join(
+            (
+                str(lane.generation),
+                str(source.sequence if source else 0),
+                _state(lane.status),
+                what or message[:200],
+            )
+        )
         await self._reporter.tell(
             event(
                 lane.declared,
@@ -159,6 +174,22 @@ class Report:
         if newest is None or newest["metadata"]["uid"] != lane.declared["metadata"]["uid"]:
             raise OvertakenError(f"Kustomization {lane.namespace}/{lane.name} was deleted")
         lane.redeclare(newest)
+
+
+def _state(status: Json) -> str:
+    """
+    Name the state that a status is in: since when it says so, and after how many results.
+    """
+    ready = Conditions.from_json(status.get("conditions")).get("Ready")
+    if ready is None:
+        return "new"
+    results = sum(int(one.get("totalReconciliations") or 0) for one in _history(status))
+    return f"{ready.status}@{ready.last_transition}#{results}"
+
+
+def _history(status: Json) -> list[Json]:
+    found = status.get("history")
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 _TRIES = 5  # conflicts of one write; each is somebody else's write in between

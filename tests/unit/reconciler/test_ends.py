@@ -9,8 +9,9 @@ from services.reconciler.core.schedule import After
 from services.reconciler.prune import Pruned
 from shared.errors import TransientError
 from shared.kube.errors import Unreachable
+from tests.fakes.reconciler.mortal import Switch
 from tests.fakes.reconciler.ports import kustomization_key
-from tests.unit.reconciler.world import World, config, config_key
+from tests.unit.reconciler.world import World, config, config_key, survives
 
 ONE, TWO = config_key("one"), config_key("two")
 APP = kustomization_key("ns", "app")
@@ -544,3 +545,27 @@ async def test_drift_that_stands_is_in_the_status_beside_ready(world):
     assert world.message().endswith("; drifted: 1 object")
     assert world.condition("Drifted") == ("True", "DriftDetected")
     assert world.status()["drift"][0]["id"] == "ns_one__ConfigMap"
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", range(1, 16))
+async def test_who_dies_before_the_status_tells_the_same_success_again_and_no_second_one(at, after):
+    world = World()
+    world.push(config("one"))
+    world.declare()
+    await survives(world.start(Switch(at=at, after=after)))
+    world.clock.advance(1.5)
+    await world.start().settle()
+    told = {occurrence for one, occurrence in world.reporter.told if "Succeeded" in one.reason}
+    assert len(told) == 1
+
+
+async def test_each_success_at_one_revision_is_told_by_itself(world):
+    process = await settled(world)
+    for _ in range(2):
+        world.api.edit(ONE, {"data": {"a": "9"}})
+        lane = await process.lane()
+        lane.memory.receipts.pop(ONE)
+        await process.settle()
+    told = [occurrence for one, occurrence in world.reporter.told if "Succeeded" in one.reason]
+    assert len(told) == len(set(told)) == 3
