@@ -1,5 +1,5 @@
 """
-A small file system for the streams of the bus, which can be full.
+A small file system for what a part of the system keeps, which can be full.
 """
 
 import asyncio
@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from tests.faults.system.ground import Nats
+from typing import Protocol
 
 SIZE = 64  # megabytes; a workload of a minute takes a few
 LEFT = 128 * 1024  # bytes that stay free, so that the last writes of all end in their middle
@@ -43,29 +42,46 @@ class Disk:
 
 
 @asynccontextmanager
-async def small_disk(nats: Nats) -> AsyncIterator[Disk]:
+async def small_disk(folder: Path, user: "User") -> AsyncIterator[Disk]:
     """
-    Let the bus keep its streams on a small disk while the block runs; it restarts for that.
+    Let someone keep a folder on a small disk while the block runs; it restarts for that.
     """
-    folder = nats.folder / "jetstream"
-    aside = nats.folder / "jetstream.aside"
-    await nats.stop()
-    await asyncio.to_thread(folder.rename, aside)
-    folder.mkdir()
-    _run("mount", "-t", "tmpfs", "-o", f"size={SIZE}m", "faults", str(folder))
+    aside = folder.with_name(f"{folder.name}.aside")
+    await user.stop()
+    await asyncio.to_thread(_put_aside, folder, aside)
     try:
-        await asyncio.to_thread(shutil.copytree, aside, folder, dirs_exist_ok=True)
-        await nats.start()
+        await user.start()
         yield (disk := Disk(folder))
         disk.clear()
     finally:
-        await nats.stop()
-        await asyncio.to_thread(shutil.rmtree, aside)
-        await asyncio.to_thread(shutil.copytree, folder, aside)
-        _run("umount", str(folder))
-        folder.rmdir()
-        aside.rename(folder)
-        await nats.start()
+        await user.stop()
+        await asyncio.to_thread(_take_back, folder, aside)
+        await user.start()
+
+
+def _put_aside(folder: Path, aside: Path) -> None:
+    folder.rename(aside)
+    folder.mkdir()
+    _run("mount", "-t", "tmpfs", "-o", f"size={SIZE}m", "faults", str(folder))
+    shutil.copytree(aside, folder, dirs_exist_ok=True)
+
+
+def _take_back(folder: Path, aside: Path) -> None:
+    shutil.rmtree(aside)
+    shutil.copytree(folder, aside)
+    _run("umount", str(folder))
+    folder.rmdir()
+    aside.rename(folder)
+
+
+class User(Protocol):
+    """
+    Who has the folder.
+    """
+
+    async def stop(self) -> None: ...
+
+    async def start(self) -> None: ...
 
 
 def _run(*words: str) -> None:
