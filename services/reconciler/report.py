@@ -151,7 +151,7 @@ class Report:
             why = _overtaken(lane)
             if why:
                 raise OvertakenError(f"Kustomization {lane.namespace}/{lane.name}: {why}")
-            patch = conditions.merge_patch(lane.status, status)
+            patch = conditions.merge_patch(lane.status, _on_top(lane, status))
             if patch is None:
                 return
             try:
@@ -192,7 +192,26 @@ def _history(status: Json) -> list[Json]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
+# What was done, which later words do not undo.
+_FACTS = (
+    "lastAppliedRevision",
+    "lastAppliedOriginRevision",
+    "lastAttemptedRevision",
+    "lastAttempted",
+    "history",
+)
 _TRIES = 5  # conflicts of one write; each is somebody else's write in between
+
+
+def _on_top(lane: Lane, status: Json) -> Json:
+    """
+    Leave the facts as they are now where a status says nothing new about them.
+
+    They may be newer than what it was made from: by a write of ours whose answer was lost.
+    """
+    before, now = lane.base.get("status") or {}, lane.status
+    kept = {key: now[key] for key in _FACTS if key in now and status.get(key) == before.get(key)}
+    return {**status, **kept}
 
 
 def _overtaken(lane: Lane) -> str:

@@ -316,3 +316,24 @@ async def test_who_writes_at_the_moment_of_the_finalizer_makes_no_failure(world)
     assert (world.status(), world.reporter.told) == ({}, [])
     await process.settle()
     assert world.condition() == ("True", "ReconciliationSucceeded")
+
+
+async def test_a_revision_whose_record_was_answered_to_nobody_stays_recorded(world, process):
+    world.push(config("one", a="2"), config("two"))
+    write, lost = world.declarations.write_status, []
+    applied = []
+
+    async def deaf(obj, patch):
+        answer = await write(obj, patch)
+        applied.append(world.status().get("lastAppliedRevision"))
+        if "lastAppliedRevision" in patch and not lost:
+            lost.append(patch)
+            raise Unreachable("the API server cut the connection")
+        return answer
+
+    world.declarations.write_status = deaf
+    await process.settle()
+    await process.settle()
+    assert lost
+    assert set(applied[applied.index(world.source.revision) :]) == {world.source.revision}
+    assert world.condition() == ("True", "ReconciliationSucceeded")
