@@ -8,6 +8,8 @@ bytes have the digest that is its name.
 import asyncio
 import stat
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -46,26 +48,23 @@ class BusArtifacts:
         """
         Return the packed artifact, verified.
         """
-        # Many lanes ask for one artifact at once: one of them fetches it, the others find it.
-        lock = self._reading.setdefault(digest, asyncio.Lock())
-        async with lock:
-            try:
-                data = await asyncio.to_thread(self._from_disk, digest)
-                if data is None:
-                    data = await self._bus.objects.get(digest, limit=PACKED_LIMIT)
-                    await asyncio.to_thread(self._to_disk, digest, data)
-                return data
-            finally:
-                if not lock._waiters:  # noqa: SLF001 - no public way
-                    self._reading.pop(digest, None)
+        async with self._alone(digest):
+            data = await asyncio.to_thread(self._from_disk, digest)
+            if data is None:
+                data = await self._bus.objects.get(digest, limit=PACKED_LIMIT)
+                await asyncio.to_thread(self._to_disk, digest, data)
+            return data
 
     async def index(self, digest: Digest, index_digest: str) -> Index | None:
         """
         Return what an artifact contains, None if it cannot be had or verified.
         """
-        known = self._indexes.get(digest)
-        if known is not None or not index_digest:
-            return known
+        if not index_digest:
+            return self._indexes.get(digest)
+        async with self._alone(digest):
+            return self._indexes.get(digest) or await self._read_index(digest, index_digest)
+
+    async def _read_index(self, digest: Digest, index_digest: str) -> Index | None:
         try:
             data = await self._bus.objects.get_index(
                 digest, Digest.parse(index_digest), limit=_INDEX_LIMIT
@@ -78,6 +77,19 @@ class BusArtifacts:
         while len(self._indexes) > _INDEXES_KEPT:
             self._indexes.popitem(last=False)
         return index
+
+    @asynccontextmanager
+    async def _alone(self, digest: Digest) -> AsyncIterator[None]:
+        """
+        Read alone: of the many lanes that ask at once one fetches, and the others find it.
+        """
+        lock = self._reading.setdefault(digest, asyncio.Lock())
+        async with lock:
+            try:
+                yield
+            finally:
+                if not lock._waiters:  # noqa: SLF001 - no public way
+                    self._reading.pop(digest, None)
 
     async def republish(self, *, namespace: str, name: str, uid: str) -> None:
         """
