@@ -156,6 +156,24 @@ class Receive:
                     self._gate.failed(look.key)
                     raise
 
+    async def catch_up(self) -> None:
+        """
+        Let everything look once that a call may have been about while nobody heard it.
+
+        A look that was promised dies with its process, and few forges call again.
+        """
+        now = self._clock.monotonic()
+        found: dict[str, _Look] = {}
+        for hook in self._catalog.hooks:
+            cause = f"start of the notifier, for Receiver {hook.namespace}/{hook.name}"
+            for entry in hook.entries if hook.open else ():
+                try:
+                    found |= {one.key: one for one in await self._looks(entry, cause)}
+                except SetpointError as error:  # its interval is soon enough
+                    log.info("look not asked for yet", object=entry.kind, error=error.message)
+        for look in found.values():
+            self._promised.put_nowait((now, look))
+
     async def run(self) -> None:
         """
         Ask for the looks that were promised, each at its time, until cancelled.

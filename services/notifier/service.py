@@ -87,6 +87,7 @@ class Service:
             await self._all_synced()
             self._steps.receive.ready = True
             log.info("ready", catalog=repr(self._catalog))
+            group.create_task(self._steps.receive.catch_up(), name="missed calls")
             group.create_task(self._bus.events(self._steps.dispatch.dispatch), name="events")
             group.create_task(self._steps.lanes.run(), name="lanes")
             group.create_task(self._steps.announce.run(), name="announce")

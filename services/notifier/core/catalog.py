@@ -65,6 +65,13 @@ class Catalog:
         """
         _put(self._providers, key, provider)
 
+    @property
+    def hooks(self) -> Iterable[Hook]:
+        """
+        Return the Receivers that are in use.
+        """
+        return tuple(self._hooks.values())
+
     def hook_at(self, path: str) -> Hook | None:
         """
         Return the receiver that listens on a path.
