@@ -24,6 +24,7 @@ log = structlog.get_logger()
 _FRESH = 1.0  # seconds that a token counts as just read
 _GUESSED = 10.0  # seconds between two looks at all tokens for the sake of unknown paths
 _LOOK_TIMEOUT = 2.0  # seconds; forges wait about ten for an answer
+_START = "start of the notifier"
 _TRAILING_RETRY = 1.0  # seconds; a look that was promised is asked for until it is stored
 
 
@@ -162,17 +163,18 @@ class Receive:
 
         A look that was promised dies with its process, and few forges call again.
         """
-        now = self._clock.monotonic()
         found: dict[str, _Look] = {}
         for hook in self._catalog.hooks:
-            cause = f"start of the notifier, for Receiver {hook.namespace}/{hook.name}"
+            cause = f"{_START}, for Receiver {hook.namespace}/{hook.name}"
             for entry in hook.entries if hook.open else ():
                 try:
                     found |= {one.key: one for one in await self._looks(entry, cause)}
                 except SetpointError as error:  # its interval is soon enough
                     log.info("look not asked for yet", object=entry.kind, error=error.message)
+        # The window of calls is not begun by these: the first call is heard at once.
         for look in found.values():
-            self._promised.put_nowait((now, look))
+            while not await self._asked(look):
+                await self._clock.sleep(_TRAILING_RETRY)
 
     async def run(self) -> None:
         """

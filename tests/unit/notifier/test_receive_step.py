@@ -83,20 +83,27 @@ async def test_a_promised_look_is_asked_for_until_the_bus_is_back(world, call):
 
 
 async def test_after_a_start_each_source_looks_once_for_the_calls_that_were_missed(world, call):
-    world.run(world.receive.run())
     call()
     other = hook_of(receiver(name="other"), {"token": b"sesame"})
     world.catalog.put_hook(("apps", "other"), other)
-    await world.receive.catch_up()
+    world.bus.trouble = TransientError("NATS is away")
+    world.run(world.receive.catch_up())
+    await world.pass_time(3)
+    world.bus.trouble = None
     await world.pass_time(1)
     assert world.bus.looks == [APP]
 
 
+async def test_the_first_call_after_a_start_is_heard_at_once(world, call):
+    send = call()
+    await world.receive.catch_up()
+    assert await send() == 200
+    assert world.bus.looks == [APP, APP]
+
+
 async def test_a_suspended_receiver_misses_no_calls(world, call):
-    world.run(world.receive.run())
     call(suspend=True)
     await world.receive.catch_up()
-    await world.pass_time(1)
     assert world.bus.looks == []
 
 
