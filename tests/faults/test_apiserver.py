@@ -1,5 +1,5 @@
 """
-The API server restarts, is slow, refuses and forgets.
+The API server restarts, is slow, refuses, forgets, falls silent, and is fought for.
 """
 
 import asyncio
@@ -11,13 +11,20 @@ from contextlib import asynccontextmanager
 import pytest
 import pytest_asyncio
 
+from shared.kube.lease import LEASES
+from tests.faults.eventually import eventually
 from tests.faults.rig import Rig, rigged
+from tests.faults.system.declared import NAMESPACE
+from tests.faults.system.services import Service
 from tests.fixtures.api_proxy import (
     Answer,
     ApiProxy,
     Delay,
     Fault,
+    Hang,
+    LoseAnswer,
     Seen,
+    Silence,
     status,
 )
 
@@ -25,6 +32,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)
 
 CALM = 2.0  # seconds of load before a fault, and after it
 ALWAYS = 10**9
+SILENT = 90.0  # seconds after which a watch that says nothing is not trusted any more
+WRITES = frozenset({"PATCH", "POST", "PUT", "DELETE"})
 STORM = 20.0  # requests a second while the API server refuses all
 
 
@@ -100,6 +109,76 @@ async def test_watches_whose_version_expired_list_again(rig: Rig):
     await rig.judged()
 
 
+async def test_watches_that_are_cut_again_and_again_miss_nothing(rig: Rig):
+    async with rig.workload.running():
+        for _ in range(8):
+            await asyncio.sleep(1)
+            rig.system.api.cut()
+    await rig.judged()
+
+
+async def test_answers_that_are_lost_after_the_commit_cause_no_second_write(rig: Rig):
+    chosen = _some(rig, 0.25)
+    async with _hurt(rig, LoseAnswer(), lambda seen: seen.method in WRITES and chosen(seen)):
+        await asyncio.sleep(8)
+    await rig.judged()
+
+
+async def test_watches_that_live_and_say_nothing_are_given_up_after_ninety_seconds(rig: Rig):
+    http = _http(rig)
+    async with rig.workload.running():
+        await asyncio.sleep(CALM)
+        http.fail_if(_watch, Silence(), times=ALWAYS)
+        rig.system.api.reset()
+        await asyncio.sleep(10)
+        http.heal()
+    await rig.judged(within=SILENT + 30)
+
+
+async def test_a_second_reconciler_waits_and_a_frozen_one_that_wakes_gives_way(rig: Rig):
+    first = rig.system.reconciler
+    holder = await _holder(rig)
+    second = Service("reconciler", rig.system.folder / "second", first._environment)
+    await second.start()
+    try:
+        async with rig.workload.running():
+            await eventually("the second waits", lambda: _says(second, "waiting for the lease"))
+            await asyncio.sleep(CALM)
+            assert await _holder(rig) == holder
+            await _freeze_in_a_pass(rig)
+            await eventually("the second takes over", lambda: _other(rig, holder), within=40)
+            await asyncio.sleep(CALM)
+            first.thaw()
+            await eventually("the first gives way", lambda: _says(first, "lease lost"))
+            await asyncio.sleep(CALM)
+        await rig.judged()
+    finally:
+        first.thaw()
+        await second.stop()
+    await rig.judged()
+
+
+async def _freeze_in_a_pass(rig: Rig) -> None:
+    """
+    Stop the reconciler while one of its applies is under way, which then arrives.
+    """
+    hang = Hang()
+    arrived = asyncio.Event()
+
+    def matches(seen: Seen) -> bool:
+        found = seen.method == "PATCH" and "/namespaces/faults-" in seen.path
+        if found:
+            arrived.set()
+        return found
+
+    _http(rig).fail_if(matches, hang)
+    async with asyncio.timeout(30):
+        await arrived.wait()
+    rig.system.reconciler.freeze()
+    hang.release.set()
+    _http(rig).heal()
+
+
 def _http(rig: Rig) -> ApiProxy:
     assert rig.system.http is not None
     return rig.system.http
@@ -131,3 +210,17 @@ def _some(rig: Rig, share: float) -> Callable[[Seen], bool]:
 
 def _watch(seen: Seen) -> bool:
     return "watch=1" in seen.query
+
+
+async def _holder(rig: Rig) -> str:
+    lease = await rig.system.kube.get(LEASES, NAMESPACE, "setpoint-reconciler")
+    assert lease is not None
+    return str(lease["spec"]["holderIdentity"])
+
+
+async def _other(rig: Rig, holder: str) -> bool:
+    return await _holder(rig) not in {holder, ""}
+
+
+async def _says(service: Service, words: str) -> bool:
+    return words in service.said()
