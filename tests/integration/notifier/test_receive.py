@@ -88,6 +88,17 @@ async def test_a_signed_push_makes_the_source_look(hook, looks, bus, namespaced)
     assert subject == f"commands.local.GitRepository.{namespaced.namespace}.app"
 
 
+async def test_a_start_makes_the_source_look_once_for_the_calls_that_nobody_heard(hook, bus):
+    await hook()
+
+    async def causes():
+        found = [item async for item in bus.read("COMMANDS", "commands.>")]
+        return [payload_as(item.envelope, Command).cause for item in found]
+
+    found = await eventually(causes)
+    assert [one for one in found if one.startswith("start of the notifier")]
+
+
 async def test_only_what_is_genuine_is_let_in(hook, looks):
     push = await hook(events=["push"])
     body = gzip.compress(b"x" * 100_000)
