@@ -70,7 +70,6 @@ async def test_a_full_stream_of_events_makes_them_wait_with_who_tells_them(rig: 
     await rig.judged()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small file system")
 async def test_a_full_disk_of_the_bus_loses_nothing(rig: Rig):
     nats = rig.system.nats
     async with small_disk(nats.folder / "jetstream", nats) as disk:
