@@ -12,6 +12,8 @@ from shared.errors import SetpointError
 from shared.model import Digest
 from shared.runtime import Clock, logs
 
+# Seconds from the start to the first look: who dies every minute has to get there, too.
+FIRST = 5.0
 PERIOD = 60.0  # seconds between two looks
 log = logs.get()
 
@@ -40,8 +42,10 @@ class Collect:
         """
         Look for ever; ``referenced`` answers None while not all sources are known.
         """
+        pause = FIRST
         while True:
-            await self._clock.sleep(PERIOD)
+            await self._clock.sleep(pause)
+            pause = PERIOD
             known = referenced()
             if known is None:
                 continue

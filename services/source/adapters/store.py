@@ -3,7 +3,10 @@ Artifacts in the object store of the bus, and the last ones of each source on di
 """
 
 import asyncio
+import math
 import os
+import time
+from collections.abc import Collection
 from pathlib import Path
 
 from services.source.core.checkout import Checkout
@@ -14,6 +17,7 @@ from shared.runtime import logs
 
 _ARCHIVE, _INDEX = ".tar.gz", ".index"
 KEPT_LIMIT = 4 * 1024 * 1024 * 1024  # bytes on disk, as many as the object store holds
+GRACE = 60.0  # seconds on disk before a status has to name it
 log = logs.get()
 
 
@@ -22,15 +26,24 @@ class BusStore:
     The port ``ArtifactStore`` on JetStream's object store and a directory.
     """
 
-    def __init__(self, objects: ArtifactObjects, folder: Path) -> None:
+    def __init__(self, objects: ArtifactObjects, folder: Path, *, grace: float = GRACE) -> None:
         self._objects = objects
         self._folder = folder
+        self._grace = grace
+        self._young: dict[str, float] = {}  # until when what was just put is spared, by digest
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def put(self, checkout: Checkout) -> None:
         """
         Store archive and index and read back that they are there.
         """
+        self._young[checkout.digest.hex] = math.inf
+        try:
+            await self._put(checkout)
+        finally:
+            self._young[checkout.digest.hex] = time.monotonic() + self._grace
+
+    async def _put(self, checkout: Checkout) -> None:
         # First to disk: what the status will name must survive a bus that is wiped.
         try:
             await asyncio.to_thread(self._save, checkout)
@@ -80,7 +93,10 @@ class BusStore:
         """
         Say which artifacts are in use; the disk forgets the others, and leftovers of writes go.
         """
-        await asyncio.to_thread(self._forget, digests)
+        now = time.monotonic()
+        self._young = {name: until for name, until in self._young.items() if until > now}
+        wanted = {digest.hex for digest in digests} | self._young.keys()
+        await asyncio.to_thread(self._forget, wanted)
         if orphans := await self._objects.sweep():
             log.info("unfinished objects removed", count=orphans)
 
@@ -103,8 +119,7 @@ class BusStore:
             return None
         return (archive, index) if digest.matches(archive) else None
 
-    def _forget(self, digests: frozenset[Digest]) -> None:
-        wanted = {digest.hex for digest in digests}
+    def _forget(self, wanted: Collection[str]) -> None:
         left = KEPT_LIMIT
         for path in sorted(self._folder.iterdir(), key=lambda p: p.stat().st_mtime, reverse=True):
             left -= path.stat().st_size

@@ -20,7 +20,7 @@ def fake():
 async def real(connect_bus, tmp_path):
     bus = await connect_bus("source")
     await bus.declare(*DECLARED_BY["source"])
-    return BusStore(bus.objects, tmp_path / "artifacts")
+    return BusStore(bus.objects, tmp_path / "artifacts", grace=0.0)
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -57,6 +57,16 @@ async def test_the_disk_forgets_what_is_not_in_use(store):
     await store.remove(TWO.digest)
     assert not await store.ensure(ONE.digest)
     assert await store.ensure(TWO.digest)
+
+
+async def test_what_was_just_put_is_spared_until_a_status_can_name_it(connect_bus, tmp_path):
+    bus = await connect_bus("source")
+    await bus.declare(*DECLARED_BY["source"])
+    store = BusStore(bus.objects, tmp_path / "artifacts")
+    await store.put(ONE)
+    await store.keep(frozenset())
+    await store.remove(ONE.digest)
+    assert await store.ensure(ONE.digest)
 
 
 async def test_removing_what_is_not_there_is_no_fault(store):

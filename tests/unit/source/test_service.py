@@ -314,6 +314,16 @@ async def test_what_nobody_refers_to_goes_after_a_while_and_words_about_the_gone
     assert world.announcer.words == {}
 
 
+async def test_a_process_that_lives_for_seconds_frees_the_disk_of_what_is_not_in_use(world):
+    world.declarations.declare("app")
+    await world.settle()
+    left = checkout({"a": "0"}, "0" * 40)
+    world.store.kept[left.digest] = left.archive
+    await world.advance(6)
+    assert left.digest not in world.store.kept
+    assert len(world.store.kept) == 1
+
+
 async def test_two_sources_do_not_wait_for_each_other(world):
     blocked = asyncio.Event()
 
