@@ -13,7 +13,8 @@ from shared.errors import SetpointError
 from tests.faults.points import POINTS, SERVICES
 from tests.faults.rig import Rig
 from tests.faults.system.declared import SIGNED
-from tests.faults.workload import layout
+from tests.faults.workload import layout, objects
+from tests.faults.workload.journal import Key
 
 HIT = 45.0  # seconds to come to a point; most take one or two
 AGAIN = 2.0  # seconds until what leads there is done again
@@ -119,10 +120,22 @@ class Killer:
         await self.rig.workload.commit(paths)
 
     async def _folded(self) -> None:
-        work = self.rig.workload
-        expected = work.journal.expected()
-        keys = [key for key in expected if key.kind == "ConfigMap" and work.may_touch(key, "")]
-        await work.alter(self.rng.choice(sorted(keys)), "kubectl-edit")
+        """
+        Have kubectl declare a field beside us, and a commit change the object.
+        """
+        work, resource = self.rig.workload, {"apiVersion": "v1", "kind": "ConfigMap"}
+        wish = work.journal.kustomizations()[layout.WEB]
+        if (wish.spec or {}).get("suspend"):
+            await work.declare(layout.WEB, {**(wish.spec or {}), "suspend": False})
+        for name in (f"{layout.WEB}-a", f"{layout.WEB}-b"):  # those are never removed
+            beside = {
+                **resource,
+                "metadata": {"name": name, "namespace": layout.space(0)},
+                "data": {"text": objects.TEXT},
+            }
+            found = await work.resource(Key.of(beside))
+            await self.rig.system.kube.apply(found, beside, manager="kubectl")
+        await work.commit([f"{layout.WEB}/config-{layout.WEB}-{one}.yaml" for one in "ab"])
 
     async def _buried(self) -> None:
         self.rig.system.sinks.answers[SIGNED] = 410

@@ -32,8 +32,7 @@ async def test_hundreds_of_kills_lose_nothing_delete_nothing_and_roll_nothing_ba
         while queue:
             breaches += await _series(rig, killer, queue)
         await killer.wiped()
-        await rig.oracle.converged()
-        breaches += await rig.oracle.judge()
+        breaches += await _judged(rig, killer)
     finally:
         seconds = time.monotonic() - begin
         found = report.figures(rig, killer, seconds=seconds, breaches=len(breaches))
@@ -48,6 +47,10 @@ async def _series(rig: Rig, killer: Killer, queue: list[Kill]) -> list[Breach]:
     async with rig.workload.running():
         while queue and killer.deaths < until:
             await killer.kill(queue.pop())
+    return await _judged(rig, killer)
+
+
+async def _judged(rig: Rig, killer: Killer) -> list[Breach]:
     took = await rig.oracle.converged()
     found = await rig.oracle.judge()
     print(f"{killer.deaths} kills, converged after {took:.1f} s, {len(found)} breaches")

@@ -7,6 +7,7 @@ import base64
 from tests.faults.workload.journal import COMMIT, FORCE, Json
 
 IMAGE = "registry.example.com/app"
+TEXT = "some words"  # the same in each commit
 
 
 def named(kind: str, name: str, number: int, api: str = "v1") -> Json:
@@ -22,7 +23,7 @@ def named(kind: str, name: str, number: int, api: str = "v1") -> Json:
 
 
 def config(name: str, number: int) -> Json:
-    data = {"value": f"value-{number}", "text": "some words"}
+    data = {"value": f"value-{number}", "text": TEXT}
     return {**named("ConfigMap", name, number), "data": data}
 
 
