@@ -131,10 +131,16 @@ class Plugin:
                 f"the credential plugin of the kubeconfig failed ({type(exc).__name__});"
                 " run it by hand to see why"
             ) from exc
+        expiry = status.get("expirationTimestamp")
+        try:
+            self._expires = _seconds(str(expiry)) - SKEW if expiry else float("inf")
+        except (ValueError, OverflowError):
+            raise Unauthorized(
+                "the credential plugin of the kubeconfig gives an expirationTimestamp that is no"
+                " time of RFC 3339; correct or update the plugin"
+            ) from None
         token = status.get("token")
         self._value = f"Bearer {token}" if token else ""
-        expiry = status.get("expirationTimestamp")
-        self._expires = _seconds(str(expiry)) - SKEW if expiry else float("inf")
         self._known = True
 
 

@@ -216,6 +216,20 @@ async def test_a_credential_plugin_that_fails_does_not_leak_what_it_said(tmp_pat
     await kube.close()
 
 
+async def test_a_credential_plugin_that_gives_no_time_of_expiry_is_told_so(tmp_path: Path) -> None:
+    user = plugin(
+        tmp_path,
+        "import json\n"
+        "print(json.dumps({'apiVersion': 'client.authentication.k8s.io/v1',"
+        " 'kind': 'ExecCredential', 'status': {'token': 'hunter2',"
+        " 'expirationTimestamp': 'tomorrow'}}))\n",
+    )
+    kube = await Kube.connect(kubeconfig_with(tmp_path, user), name="setpoint-test")
+    with pytest.raises(kube_errors.Unauthorized, match="expirationTimestamp"):
+        await kube.get(CONFIG_MAP, "a", "b")
+    await kube.close()
+
+
 def test_loading_the_client_does_not_load_the_models_of_the_library(kubeconfig: Path) -> None:
     script = (
         "import sys, pathlib\n"
