@@ -29,10 +29,11 @@ class _Rule:
     pattern: Pattern
 
     def matches(self, path: str) -> bool:
-        if not path.startswith(self.domain):
+        name = path.removesuffix("/")
+        # Without its slash the directory of the rule itself is not within it.
+        if not name.startswith(self.domain):
             return False
-        inside = path[len(self.domain) :]
-        return self.pattern.matches(inside.removesuffix("/"), directory=inside.endswith("/"))
+        return self.pattern.matches(name[len(self.domain) :], directory=name != path)
 
 
 @dataclass(frozen=True, slots=True)

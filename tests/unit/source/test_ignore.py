@@ -66,6 +66,12 @@ def test_a_file_holds_in_its_directory_and_spec_ignore_comes_last():
     assert "deploy/b.yaml" in kept(PATHS, files=files, declared="!b.yaml")
 
 
+def test_a_file_says_nothing_about_its_own_directory():
+    files = [("deploy", "*\n!b.yaml\n")]
+    assert "deploy/b.yaml" in kept(PATHS, files=files)
+    assert "deploy/c.jpg" not in kept(PATHS, files=files)
+
+
 def test_a_negated_directory_does_not_bring_back_what_another_pattern_excludes_in_it():
     assert kept(["foo/a.txt", "foo/b.yaml"], declared="*.txt\n!foo/") == ["foo/b.yaml"]
 
@@ -130,17 +136,22 @@ def test_no_line_takes_longer_than_pattern_times_path(line, path):
     assert kept([path], declared=line) == [path]
 
 
-@example(lines=["a", "!/a**"], paths=["a/a"])
-@example(lines=["/a**/b"], paths=["ab", "ax/b", "a/x/b", "b"])
+@example(lines=["a", "!/a**"], paths=["a/a"], inside="")
+@example(lines=["/a**/b"], paths=["ab", "ax/b", "a/x/b", "b"], inside="")
+@example(lines=["*", "!a"], paths=["a", "b"], inside="sub/")
 @settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     lines=st.lists(patterns(), min_size=1, max_size=4),
     paths=st.lists(st.lists(NAMES, min_size=1, max_size=3).map("/".join), min_size=1, max_size=6),
+    inside=st.sampled_from(["", "sub/"]),
 )
-def test_git_ignores_the_same(work, lines, paths):
-    (work / ".gitignore").write_text("\n".join(lines) + "\n")
+def test_git_ignores_the_same(work, lines, paths, inside):
+    file = work / inside / ".gitignore"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("\n".join(lines) + "\n")
+    paths = [inside + path for path in paths]
     asked = subprocess.run(
         ["git", "-C", str(work), "check-ignore", "--no-index", "--stdin", "-z"],
         input="\0".join(paths),
@@ -148,5 +159,7 @@ def test_git_ignores_the_same(work, lines, paths):
         text=True,
         check=False,
     )
+    file.unlink()
     ignored = set(asked.stdout.split("\0"))
-    assert set(kept(paths, declared="\n".join(lines))) == set(paths) - ignored
+    found = kept(paths, files=[(inside.removesuffix("/"), "\n".join(lines))])
+    assert set(found) == set(paths) - ignored
