@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-import urllib3.util
-from dulwich.client import GitClient, HttpGitClient, SSHGitClient
 from dulwich.object_format import OBJECT_FORMATS
 from dulwich.object_store import (
     DiskObjectStore,
@@ -21,9 +19,8 @@ from dulwich.object_store import (
 )
 from dulwich.objects import Commit, ObjectID, Tag
 
-from services.source.adapters import ssh
+from services.source.adapters.client import Talk, connect
 from services.source.adapters.job import Answer, Job
-from services.source.adapters.pool import OriginPool
 from services.source.adapters.tree import read_tree
 from services.source.core.reference import FAILED, HEADS, Reference
 from shared.artifact import encode_index, index, pack
@@ -70,13 +67,15 @@ def commits_between(job: Job, old: str, spool: IO[bytes]) -> dict[str, list[str]
         Exception: Whatever the library raises; too much lies between.
 
     """
-    client, path = _connect(job)
+    talk = Talk()
+    client, path = connect(job, talk)
 
     def wants(refs: Mapping[Any, bytes | None], depth: int | None = None) -> list[ObjectID]:
         del refs, depth
         return [ObjectID(job.head.encode())]
 
     def take(data: bytes) -> int:
+        talk.spare(len(data))
         if spool.tell() + len(data) > _BETWEEN_LIMIT:
             raise TransientError("too much lies between the two commits to compare them")
         return spool.write(data)
@@ -111,7 +110,8 @@ class _Visit:
         self.reference = Reference(**job.reference)
         self.revision = self.reference.pinned
         self.object_format = "sha1"
-        self._client, self._path = _connect(job)
+        self._talk = Talk()
+        self._client, self._path = connect(job, self._talk)
 
     @property
     def found(self) -> str:
@@ -173,6 +173,7 @@ class _Visit:
             return [ObjectID(sha.encode()) for sha in choose(_texts(refs))]
 
         def take(data: bytes) -> int:
+            self._talk.spare(len(data))
             if spool.tell() + len(data) > PACK_LIMIT:
                 raise TransientError(
                     f"the repository sends more than {PACK_LIMIT >> 20} MiB for one revision; make "
@@ -215,45 +216,6 @@ def _texts(refs: Mapping[Any, bytes | None]) -> dict[str, str]:
         for name, sha in refs.items()
         if sha is not None
     }
-
-
-def _connect(job: Job) -> tuple[GitClient, str]:
-    secrets = job.credentials
-    if job.scheme == "ssh":
-        line = ssh.command(job.host, job.port, job.addresses[0], secrets, Path(job.where))
-        client: GitClient = SSHGitClient(
-            job.host, port=job.port, username=job.user, ssh_command=line, thin_packs=False
-        )
-        return client, job.path
-    pool = OriginPool(job.origin, job.addresses, _headers(secrets), **_tls(job))
-    # Type and origin are the pool's business; the client must not build one of its own.
-    http = HttpGitClient(job.origin + "/", pool_manager=pool, thin_packs=False, quiet=True)
-    return http, job.path
-
-
-def _headers(secrets: Mapping[str, str]) -> dict[str, str]:
-    headers = {"User-Agent": "git/2.0 (setpoint)"}
-    if secrets.get("username"):
-        # The library would encode as latin-1; the field's servers read UTF-8.
-        pair = f"{secrets['username']}:{secrets['password']}".encode().decode("latin-1")
-        made = urllib3.util.make_headers(basic_auth=pair)
-        headers["Authorization"] = made["authorization"]
-    elif secrets.get("bearer"):
-        headers["Authorization"] = f"Bearer {secrets['bearer']}"
-    return headers
-
-
-def _tls(job: Job) -> dict[str, Any]:
-    found: dict[str, Any] = {"cert_reqs": "CERT_REQUIRED"}
-    if job.credentials.get("ca"):
-        found["ca_cert_data"] = job.credentials["ca"]
-    if job.credentials.get("certificate"):
-        for option, name in (("cert_file", "certificate"), ("key_file", "key")):
-            file = Path(job.where) / name
-            file.touch(mode=0o600)
-            file.write_text(job.credentials[name], encoding="utf-8")
-            found[option] = str(file)
-    return found
 
 
 def _store(spool: IO[bytes], object_format: str, where: Path) -> Store:

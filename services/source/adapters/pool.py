@@ -3,7 +3,7 @@ HTTP to one origin: vetted addresses only, no redirect to elsewhere, a bound on 
 """
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -44,7 +44,12 @@ class OriginPool(urllib3.PoolManager):
     """
 
     def __init__(
-        self, origin: str, addresses: Sequence[str], headers: Mapping[str, str], **tls: Any
+        self,
+        origin: str,
+        addresses: Sequence[str],
+        headers: Mapping[str, str],
+        hear: Callable[[int], None],
+        **tls: Any,
     ) -> None:
         super().__init__(
             headers=dict(headers),
@@ -53,6 +58,7 @@ class OriginPool(urllib3.PoolManager):
             **tls,
         )
         self._origin = origin
+        self._hear = hear
         self.pool_classes_by_scheme = _pools(addresses)
 
     def urlopen(  # type: ignore[override]  # the library's two signatures are one here
@@ -67,7 +73,7 @@ class OriginPool(urllib3.PoolManager):
             response = super().urlopen(method, url, **{**kw, "redirect": False})
             if response.status == _OK:
                 _refuse_other_than_git(response)
-                return response
+                return _counted(response, self._hear)
             target = response.headers.get("Location")
             response.close()
             if response.status not in _REDIRECT or not target or method != "GET":
@@ -81,6 +87,20 @@ def _refuse_other_than_git(response: urllib3.BaseHTTPResponse) -> None:
     if not response.headers.get("Content-Type", "").startswith("application/x-git-"):
         response.close()
         raise NotGit
+
+
+def _counted(
+    response: urllib3.BaseHTTPResponse, hear: Callable[[int], None]
+) -> urllib3.BaseHTTPResponse:
+    read = response.read
+
+    def counted(*args: Any, **kw: Any) -> bytes:
+        data = read(*args, **kw)
+        hear(len(data))
+        return data
+
+    response.read = counted  # type: ignore[method-assign]  # the library reads by nothing else
+    return response
 
 
 def origin_of(url: str) -> str:

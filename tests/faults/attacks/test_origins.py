@@ -2,51 +2,91 @@
 Origins whose answers never end, and trees that no file system should hold.
 """
 
+import contextlib
 import os
 import time
 
+import asyncssh
 import pytest
 
 from services.source.core.checkout import Checkout
+from services.source.core.credentials import Credentials
 from shared.errors import TransientError
-from tests.fixtures.git import hostile
+from tests.fixtures.git import git_ssh, hostile
 
 from .measures import GROWTH, peak
 
-TIMEOUT = 8.0  # seconds, of one look
-HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n"
-    b"Connection: close\r\n\r\n001e# service=git-upload-pack\n0000"
-)
+TIMEOUT = 30.0  # seconds, of one look; what is held here ends long before
+FIRST = b"001e# service=git-upload-pack\n0000"  # of servers that know version 1 only
+SECOND = b"000eversion 2\n000cls-refs\n000afetch\n0000"
 
 
-def advertised(first, count):
-    """Some lines of an advertisement of refs, as old servers send it."""
-    lines = (f"{n:040x} refs/heads/{n:0100}\n" for n in range(first, first + count))
+def head(kind):
+    return (
+        f"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-{kind}\r\n"
+        "Connection: close\r\n\r\n"
+    ).encode()
+
+
+def listed(first, count):
+    """Some lines of a list of refs."""
+    lines = (f"{n:040x} refs/heads/main{n}\n" for n in range(first, first + count))
     return "".join(f"{len(line) + 4:04x}{line}" for line in lines).encode()
 
 
-async def endless(reader, writer):
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(HEAD)
+async def without_end(writer):
     at = 1
     while not writer.is_closing():
-        writer.write(advertised(at, 1000))
+        writer.write(listed(at, 1000))
         await writer.drain()
         at += 1000
 
 
-async def test_a_list_of_refs_without_end_costs_one_look_and_no_memory_of_the_service(
-    origin, repo, server, ask
+async def advertised(reader, writer):
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(head("advertisement") + FIRST)
+    await without_end(writer)
+
+
+async def asked_for(reader, writer):
+    if (await reader.readuntil(b"\r\n\r\n")).startswith(b"GET"):
+        writer.write(head("advertisement") + SECOND)
+        return
+    writer.write(head("result"))
+    await without_end(writer)
+
+
+async def over_ssh(process):
+    with contextlib.suppress(asyncssh.BreakReceived, ConnectionError):
+        await without_end(process.stdout)
+
+
+@contextlib.asynccontextmanager
+async def listing(how, root):
+    """Serve a list of refs without end; yields a URL and credentials for it."""
+    if how is over_ssh:
+        async with git_ssh(root, answer=over_ssh) as server:
+            secret = Credentials(identity=server.identity, known_hosts=server.known_hosts + "\n")
+            yield server.url(), secret
+        return
+    async with hostile(how) as url:
+        yield url, None
+
+
+@pytest.mark.parametrize("ref", [{"branch": "main"}, {"semver": "*"}, {"commit": "1" * 40}])
+@pytest.mark.parametrize("how", [advertised, asked_for, over_ssh])
+async def test_a_list_of_refs_without_end_is_refused_before_it_takes_memory(
+    origin, workers, repo, server, ask, how, ref
 ):
     repo.commit({"a": "1"})
-    before = peak(os.getpid())
-    begin = time.monotonic()
-    async with hostile(endless) as url:
-        with pytest.raises(TransientError, match=r"spec\.timeout|smaller"):
-            await origin.look(ask(url, timeout=TIMEOUT))
-    assert time.monotonic() - begin < TIMEOUT + 5
-    assert peak(os.getpid()) - before < GROWTH
+    service, worker = os.getpid(), next(iter(workers._all)).process.pid
+    before = peak(service), peak(worker)
+    async with listing(how, repo.root) as (url, secret):
+        with pytest.raises(TransientError, match="MiB of branches and tags") as caught:
+            await origin.look(ask(url, timeout=TIMEOUT, credentials=secret, **ref))
+    assert caught.value.reason == "GitOperationFailed"
+    assert peak(service) - before[0] < GROWTH
+    assert peak(worker) - before[1] < GROWTH
     assert isinstance(await origin.look(ask(server.url())), Checkout)
 
 
