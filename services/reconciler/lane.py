@@ -220,9 +220,14 @@ class Lane(Declaration):
     def _note_health(self, key: ObjectKey, seen: Observed | Gone) -> None:
         if isinstance(seen, Gone):
             self.memory.versions.pop(key, None)
+            self.memory.touched.pop(key, None)
             self._set_health(key, Health(Status.NOT_FOUND, "not found"))
             return
         self.memory.versions[key] = seen.resource_version
+        if seen.touched:
+            self.memory.touched[key] = seen.touched
+        else:
+            self.memory.touched.pop(key, None)
         if seen.options is DEFAULT:
             self.memory.options.pop(key, None)
         else:

@@ -67,6 +67,8 @@ class Memory:
     versions: dict[ObjectKey, str] = field(default_factory=dict)
     options: dict[ObjectKey, ObjectOptions] = field(default_factory=dict)
     verified: dict[ObjectKey, float] = field(default_factory=dict)
+    # Of objects that others have changed since our last change: the time of that.
+    touched: dict[ObjectKey, str] = field(default_factory=dict)
     fights: dict[ObjectKey, Fight] = field(default_factory=dict)
     standing: dict[ObjectKey, Held] = field(default_factory=dict)
     refused: dict[ObjectKey, str] = field(default_factory=dict)
@@ -75,11 +77,20 @@ class Memory:
     unanswered: dict[ObjectKey, int] = field(default_factory=dict)
     render: LastRender | None = None
 
+    def applied(self, key: ObjectKey) -> bool:
+        """
+        Say whether what is desired of an object now is what was applied last.
+        """
+        receipt, wanted = self.receipts.get(key), self.desired.get(key)
+        return (
+            receipt is not None and wanted is not None and receipt.desired_digest == wanted.digest
+        )
+
     def forget(self, key: ObjectKey) -> None:
         """
         Drop everything about an object that is not ours any more.
         """
         for part in (self.receipts, self.health, self.versions, self.verified, self.options):
             part.pop(key, None)
-        for other in (self.fights, self.standing, self.refused, self.unanswered):
+        for other in (self.fights, self.standing, self.refused, self.unanswered, self.touched):
             other.pop(key, None)

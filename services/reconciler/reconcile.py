@@ -29,13 +29,13 @@ from services.reconciler.lane import Lane
 from services.reconciler.lanes import Lanes
 from services.reconciler.ports import Declarations
 from services.reconciler.prune import Prune
+from services.reconciler.recall import Recall
 from services.reconciler.render import Render, Rendering
 from services.reconciler.report import OvertakenError, Report
 from services.reconciler.result import Result
 from services.reconciler.revert import Revert
 from shared.api import Kustomization
 from shared.errors import SetpointError, StalledError
-from shared.model import ObjectKey
 from shared.runtime import Clock, point
 
 _FINALIZE_RETRY = 2.0  # seconds until a deletion that is under way is looked at again
@@ -52,6 +52,7 @@ class Steps:
 
     render: Render
     gather: Gather
+    recall: Recall
     revert: Revert
     apply: Apply
     prune: Prune
@@ -136,6 +137,7 @@ class Reconcile:
         whose = self._steps.gather.whose(lane)
         if whose.undecided:
             return Ended(after=After.DEPENDENCY, delay=UNDECIDED)
+        await self._steps.recall.run(lane, rendering, whose.recorded.keys)
         plan = make_plan(self._steps.gather.facts(lane, declared, rendering, whose))
         if plan.empties:
             return await self._steps.halt.broken(lane, _empty(declared))
@@ -159,7 +161,9 @@ class Reconcile:
         mode = mode_of(lane.spec)
         marked = {} if mode is Mode.DISABLED else lane.marks.drifted
         drifted = [
-            step.key for step in plan.applies if step.key in marked and _unchanged(lane, step.key)
+            step.key
+            for step in plan.applies
+            if step.key in marked and lane.memory.applied(step.key)
         ]
         lane.memory.refused = {}
         if drifted:
@@ -293,8 +297,3 @@ def _remember(lane: Lane, rendering: Rendering) -> bool:
     memory.shared = dict(rendering.shared)
     memory.render = rendering.last
     return before != rendering.digest
-
-
-def _unchanged(lane: Lane, key: ObjectKey) -> bool:
-    receipt, wanted = lane.memory.receipts.get(key), lane.memory.desired.get(key)
-    return receipt is not None and wanted is not None and receipt.desired_digest == wanted.digest

@@ -25,6 +25,7 @@ from services.reconciler.lanes import Lanes
 from services.reconciler.observe import Observer
 from services.reconciler.ports import Ports
 from services.reconciler.prune import Prune
+from services.reconciler.recall import Recall
 from services.reconciler.reconcile import Reconcile, Steps
 from services.reconciler.render import Render
 from services.reconciler.report import Report
@@ -122,6 +123,7 @@ def join(
             secret_key=secret_key,
         ),
         gather=Gather(ports.cluster, lanes, owners, clock=clock),
+        recall=Recall(ports.cluster),
         revert=Revert(ports.cluster, ports.reporter, apply.one, mask=hidden.mask, clock=clock),
         apply=apply,
         prune=prune,

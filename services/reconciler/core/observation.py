@@ -11,6 +11,7 @@ from services.reconciler.core.health import Status, compute
 from services.reconciler.core.options import DEFAULT, ObjectOptions, options_of
 from services.reconciler.core.owner import Owner
 from services.reconciler.core.pause import PAUSED_UNTIL
+from services.reconciler.core.recall import touched_after
 from services.reconciler.core.receipt import token_of
 
 MESSAGE_CHARACTERS = 120  # of a health message; the object itself has the rest
@@ -21,7 +22,8 @@ class Observed:
     """
     One object as a watch, a list or a response showed it.
 
-    ``paused`` is the value of the annotation as it stands.
+    ``paused`` is the value of the annotation as it stands; ``touched`` is the time of our last
+    change, if others have changed the object since.
     """
 
     uid: str
@@ -32,6 +34,7 @@ class Observed:
     message: str = ""
     owner_ok: bool = True
     paused: str = ""
+    touched: str = ""
     terminating: bool = False
     options: ObjectOptions = DEFAULT
 
@@ -60,6 +63,7 @@ def observe(obj: Mapping[str, Any], owner: Owner, *, now: datetime | None = None
         message=health.message[:MESSAGE_CHARACTERS],
         owner_ok=owner.owns(metadata.get("labels")),
         paused=str((metadata.get("annotations") or {}).get(PAUSED_UNTIL) or ""),
+        touched=touched_after(obj),
         terminating=bool(metadata.get("deletionTimestamp")),
         options=options_of(obj),
     )

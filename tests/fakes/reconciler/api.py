@@ -12,6 +12,7 @@ from shared.kube.errors import Conflict, Invalid, KindNotServed, NamespaceMissin
 from shared.model import ObjectKey
 
 Path = tuple[str, ...]
+Owners = dict[tuple[str, str], tuple[set[Path], str]]  # by manager and operation: paths, and when
 # Called with an object before and after; None where it is not there.
 Watcher = Callable[[Json | None, Json | None], None]
 
@@ -73,9 +74,12 @@ class FakeApi:
         taken = {path for path in mine if old and _value(old, path) != _value(new, path)}
         owners = {who: (paths - taken, at) for who, (paths, at) in owners.items() if paths - taken}
         same = old is not None and before is not None and before[0] == mine and old == new
-        if same or dry_run:
+        if same:
             return copy.deepcopy(new)
         owners[manager, "Apply"] = (mine, self._time())
+        if dry_run:
+            new["metadata"]["managedFields"] = _managed(new, owners)
+            return new
         return self.store(key, new, owners)
 
     def edit(self, key: ObjectKey, change: Json, *, manager: str = "kubectl-edit") -> Json:
@@ -122,7 +126,7 @@ class FakeApi:
         self,
         key: ObjectKey,
         obj: Json,
-        owners: dict[tuple[str, str], tuple[set[Path], str]] | None = None,
+        owners: Owners | None = None,
     ) -> Json:
         """
         Keep an object as its next version; owners stay as they are if none are given.
@@ -130,17 +134,7 @@ class FakeApi:
         old = self.objects.get(key)
         meta = obj["metadata"]
         if owners is not None:
-            meta["managedFields"] = [
-                {
-                    "manager": who,
-                    "operation": how,
-                    "time": at,
-                    "apiVersion": obj["apiVersion"],
-                    "fieldsType": "FieldsV1",
-                    "fieldsV1": _tree(paths),
-                }
-                for (who, how), (paths, at) in owners.items()
-            ]
+            meta["managedFields"] = _managed(obj, owners)
         if key.kind not in _WITHOUT_GENERATION:
             moved = old is not None and old.get("spec") != obj.get("spec")
             meta["generation"] = meta.get("generation", 0) + 1 if moved or old is None else (
@@ -237,7 +231,21 @@ def _leaves(obj: Json, at: Path = ()) -> Iterator[Path]:
             yield path
 
 
-def _owners(obj: Json | None) -> dict[tuple[str, str], tuple[set[Path], str]]:
+def _managed(obj: Json, owners: Owners) -> list[Json]:
+    return [
+        {
+            "manager": who,
+            "operation": how,
+            "time": at,
+            "apiVersion": obj["apiVersion"],
+            "fieldsType": "FieldsV1",
+            "fieldsV1": _tree(paths),
+        }
+        for (who, how), (paths, at) in owners.items()
+    ]
+
+
+def _owners(obj: Json | None) -> Owners:
     found = (obj or {"metadata": {}})["metadata"].get("managedFields") or ()
     return {
         (one["manager"], one["operation"]): (set(_paths(one["fieldsV1"])), one["time"])

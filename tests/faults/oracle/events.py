@@ -159,7 +159,8 @@ def _dismissed(journal: Journal, owner: str, since: float, until: float) -> bool
 def _drifts(record: Record, journal: Journal, told: Iterable[Told]) -> Iterator[Breach]:
     """
     Each correction has an event of its own, from its time: that of the drift, or the one that lists
-    what a pass changed, where a crash had taken the knowledge that it was so before.
+    what a pass changed, where a crash took the receipt and the object does not prove what was
+    applied (ADR 6).
     """
     left = {one.id: one for one in told if one.reason in {"DriftDetected", "DriftFight"}}
     lists = [one for one in told if one.reason == "Progressing"]

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from tests.fixtures.drift import facts
 from tests.fixtures.reconciler import config, workload
 
 POINTS = [
@@ -107,6 +108,70 @@ async def test_drift_while_it_was_away_is_told_and_healed_at_the_start(rec):
     rec.start()
     await rec.eventually(lambda: rec.live("deployment", "web")["spec"]["replicas"] == 1, "healed")
     await rec.told("DriftDetected", "spec.replicas")
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["the first pass", "a new revision"])
+async def test_drift_after_a_pass_that_was_killed_before_its_receipts_is_told_as_drift(rec, first):
+    if not first:
+        rec.start()
+        await rec.push({"a.yaml": [config("one", rec.ns)]})
+        rec.declare()
+        await rec.ready()
+        rec.kill()
+    process = rec.start(SETPOINT_KILL_AT="reconciler.stage-applied")
+    revision = await rec.push({"a.yaml": [config("one", rec.ns, a="2", b="2")]})
+    rec.declare()
+    await rec.eventually(lambda: process.poll() == -signal.SIGKILL, "killed after its apply")
+    rec.kubectl("patch", "configmap", "one", "--type=merge", "-p", '{"data":{"a":"9"}}')
+    rec.start()
+    told = await facts(rec, "data.a")
+    assert told["fields"] == [{"path": "data.a", "from": "2", "to": "9"}]
+    assert told["manager"] == "kubectl-patch"
+    await rec.at(revision)
+    assert rec.live("configmap", "one")["data"] == {"a": "2", "b": "2"}
+    assert not [e for e in await rec.events() if "one configured" in e.message]
+
+
+async def test_what_a_revision_declares_anew_is_no_drift_though_it_was_killed_and_others_had_set_it(
+    rec,
+):
+    rec.start()
+    await rec.push({"a.yaml": [config("one", rec.ns), config("two", rec.ns)]})
+    rec.declare()
+    await rec.ready()
+    rec.kubectl("patch", "configmap", "one", "--type=merge", "-p", '{"data":{"b":"9"}}')
+    await rec.settled()
+    rec.kill()
+    process = rec.start(SETPOINT_KILL_AT="reconciler.inventory-written")
+    files = [config(name, rec.ns, a="1", b="2") for name in ("one", "two", "three")]
+    revision = await rec.push({"a.yaml": files})
+    await rec.eventually(lambda: process.poll() == -signal.SIGKILL, "killed before its applies")
+    rec.start()
+    await rec.at(revision)
+    assert rec.live("configmap", "one")["data"] == {"a": "1", "b": "2"}
+    assert await rec.events("DriftDetected") == []
+
+
+@pytest.mark.parametrize("mode", ["enabled", "warn"])
+async def test_drift_while_it_was_away_and_the_bus_was_wiped_is_told_and_healed_as_the_mode_says(
+    rec, mode
+):
+    rec.start()
+    await rec.push({"a.yaml": [workload("web", rec.ns)]})
+    rec.declare(driftDetection={"mode": mode})
+    await rec.ready()
+    await rec.settled()
+    rec.kill()
+    rec.kubectl("scale", "deployment/web", "--replicas=5")
+    await rec.bus.kv("RECEIPTS").delete(f"local.Kustomization.{rec.ns}.app")
+    rec.start()
+    told = await facts(rec, "spec.replicas")
+    assert told["fields"] == [{"path": "spec.replicas", "from": 1, "to": 5}]
+    assert told["manager"] == "kubectl"
+    await rec.settled()
+    stays = 5 if mode == "warn" else 1
+    assert rec.live("deployment", "web")["spec"]["replicas"] == stays
+    assert len(await rec.events("DriftDetected")) == 1
 
 
 async def test_while_the_bus_is_away_drift_is_healed_and_told_afterwards(rec):
