@@ -34,6 +34,7 @@ def figures(rig: Rig, killer: Killer, *, seconds: float, breaches: int) -> dict[
         "commits": len(rig.workload.journal.commits),
         "touches": len(rig.workload.journal.touches),
         **oracle.totals,
+        "untold, excused by a wipe": [str(one) for one in oracle.excused],
         "artifacts in pieces": oracle.orphans,
         "peak RSS MB": {name: round(one.peak) for name, one in system.services.items()},
         "RSS slope MB/h": {n: round(v, 1) for n, v in slope(oracle.record.samples).items()},

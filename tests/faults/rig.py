@@ -40,6 +40,7 @@ class Rig:
         took = await self.oracle.converged(within=within)
         print(f"converged after {took:.1f} s")
         breaches = await self.oracle.judge()
+        print("".join(f"excused by a wipe: {one}\n" for one in self.oracle.excused), end="")
         assert not breaches, "\n".join(
             [f"{len(breaches)} breaches, seed {self.workload.seed}:", *map(str, breaches[:40])]
         )

@@ -4,13 +4,11 @@ The bus loses what it holds, all of it or stream by stream.
 
 import asyncio
 import time
-from dataclasses import replace
 
 import pytest
 
 from shared.bus.streams import ALL
 from tests.faults.eventually import eventually
-from tests.faults.oracle import events
 from tests.faults.rig import Rig
 from tests.faults.system.declared import PLAIN
 
@@ -28,7 +26,6 @@ async def test_a_wiped_bus_is_built_again_prunes_nothing_and_is_told(rig: Rig):
         await asyncio.sleep(CALM)
     await rig.judged()
     await eventually("BusReset is told", lambda: _told(rig, "BusReset", since=begin))
-    _show_lost(rig)
 
 
 async def test_streams_that_are_deleted_one_by_one_are_declared_again(rig: Rig):
@@ -39,7 +36,6 @@ async def test_streams_that_are_deleted_one_by_one_are_declared_again(rig: Rig):
             rig.wiped()
         await asyncio.sleep(CALM)
     await rig.judged()
-    _show_lost(rig)
 
 
 async def _told(rig: Rig, reason: str, *, since: float) -> bool:
@@ -47,12 +43,3 @@ async def _told(rig: Rig, reason: str, *, since: float) -> bool:
         one.sink == PLAIN and one.at >= since and one.event["reason"] == reason
         for one in rig.system.sinks.received
     )
-
-
-def _show_lost(rig: Rig) -> None:
-    """
-    List what was never told because only the bus knew of it.
-    """
-    record, journal = rig.oracle.record, rig.workload.journal
-    for one in events.all_told(record, replace(journal, wipes=[])):
-        print(f"lost with the bus: {one}")

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import aiohttp
 import orjson
@@ -38,6 +39,7 @@ class Oracle:
         self.convergences: list[float] = []
         self.last: list[Breach] = []  # what was missing at last before it converged
         self.orphans = 0
+        self.excused: list[Breach] = []  # what a wipe of the bus took away untold
         self.totals: Counter[str] = Counter()
 
     @property
@@ -105,6 +107,9 @@ class Oracle:
             *resources.swept(*await self._artifacts()),
             *status.honest(record, journal),
         ]
+        if journal.wipes:
+            strict = events.all_told(record, replace(journal, wipes=[]))
+            self.excused += [one for one in strict if one not in found]
         again, anew = events.duplicates(record)
         self.totals += Counter(
             events=len(record.stored),
