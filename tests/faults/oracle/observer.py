@@ -62,7 +62,7 @@ class Observer:
         self.record = Record()
         self.writes: dict[str, int] = {}
         self._audited = system.audit_log.stat().st_size
-        self._taken = len(system.sinks.received)
+        self._taken = 0
         self._after = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._kinds = {resource: kind for kind, (_, resource) in KINDS.items()}
