@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from aiohttp import web
 
+from tests.faults.eventually import eventually
 from tests.faults.rig import Rig
 from tests.faults.workload.journal import Commit
 from tests.faults.workload.layout import BASE
@@ -19,6 +20,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)
 
 HURT = 8.0  # seconds that a fault lasts: more than one interval of the source
 FLAPS = 4
+BACK = (3, 5)  # by how many commits a branch goes back; one more is made before that
 GROUP = "kustomize.toolkit.fluxcd.io"
 
 
@@ -118,6 +120,31 @@ async def test_a_history_that_is_written_anew_is_followed(rig: Rig):
     async with rig.workload.running():
         await asyncio.sleep(2)
     await rig.judged()
+
+
+async def test_a_branch_that_goes_back_to_older_commits_is_followed_there(rig: Rig):
+    async with rig.workload.running():
+        for count in BACK:
+            await committed(rig, count + 1)
+            await rig.workload.rewind(count)
+        await committed(rig, 1)
+    await rig.judged()
+    before, made = rig.workload.journal.latest, await rig.workload.rewind(BACK[-1])
+    assert made.files != before.files
+    await rig.judged()
+
+
+async def committed(rig: Rig, count: int) -> None:
+    """
+    Wait until the workload has made so many commits more.
+    """
+    commits = rig.workload.journal.commits
+    enough = len(commits) + count
+
+    async def there() -> bool:
+        return len(commits) >= enough
+
+    await eventually(f"{count} commits", there)
 
 
 async def ready_false(rig: Rig, reason: str, *, kind: str, group: str, name: str) -> None:

@@ -59,7 +59,8 @@ def all_told(record: Record, journal: Journal) -> Iterator[Breach]:
 def _revisions(record: Record, journal: Journal, told: Iterable[Told]) -> Iterator[Breach]:
     known = {one.revision for one in told if one.kind == "GitRepository"}
     for before, one in pairwise(record.artifacts):
-        old, new = journal.commit_at(before.revision), journal.commit_at(one.revision)
+        old = journal.commit_at(before.revision, before.at)
+        new = journal.commit_at(one.revision, one.at)
         # A commit that changes no file is the same artifact, of which there is nothing to tell.
         same = old is not None and new is not None and old.files == new.files
         if one.revision not in known and not same and not _wiped(journal, one.at):
@@ -94,7 +95,8 @@ def _changed(journal: Journal, before: Verdict | None, one: Verdict) -> bool:
     """
     if before is None or before.applied == one.applied:
         return False
-    old, new = journal.commit_at(before.applied), journal.commit_at(one.applied)
+    old = journal.commit_at(before.applied, before.at)
+    new = journal.commit_at(one.applied, one.at)
     folder = str(one.spec.get("path", "")).removeprefix("./")
     return new is not None and (old is None or old.under(folder) != new.under(folder))
 
@@ -104,7 +106,8 @@ def _same(journal: Journal, before: Verdict | None, one: Verdict) -> set[str]:
     Return the revisions since the last one that bring the Kustomization the same: one that no
     status recorded may be told for those that follow it.
     """
-    new, old = journal.commit_at(one.applied), journal.commit_at(before.applied) if before else None
+    new = journal.commit_at(one.applied, one.at)
+    old = journal.commit_at(before.applied, before.at) if before else None
     if new is None:
         return {one.applied}
     folder = str(one.spec.get("path", "")).removeprefix("./")
@@ -144,9 +147,13 @@ def corrected(record: Record, journal: Journal) -> list[Correction]:
                 if not _dismissed(journal, one.owner, hurt, one.at):
                     found.append(Correction(key=key, hurt=hurt, healed=one.at))
                 good, hurt = one, 0.0
-            elif one.number and (not hurt or good is None or one.number > good.number):
+            elif one.number and (not hurt or good is None or _newer(journal, key, good, one)):
                 good, hurt = one, 0.0
     return found
+
+
+def _newer(journal: Journal, key: Key, before: State, one: State) -> bool:
+    return journal.order(key, one.number, one.at) > journal.order(key, before.number, before.at)
 
 
 def _dismissed(journal: Journal, owner: str, since: float, until: float) -> bool:

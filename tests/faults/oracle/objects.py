@@ -7,11 +7,10 @@ from itertools import pairwise
 
 from tests.faults.oracle.breach import Breach
 from tests.faults.oracle.record import Record, State
-from tests.faults.workload.journal import FORCE, Commit, Journal, Key, fits, misfits
+from tests.faults.workload.journal import FORCE, SKEW, Commit, Journal, Key, fits, misfits
 
 # Managers whose fields are taken over for good, by one write more that changes no field.
 TAKEN_OVER = ("kubectl",)
-SKEW = 0.2  # seconds between the journal's word and the log's: both are of one machine
 
 
 def as_declared(record: Record, journal: Journal) -> Iterator[Breach]:
@@ -79,9 +78,10 @@ def _may_go(journal: Journal, key: Key, last: State, at: float) -> bool:
     ):
         return True
     wish = next(one for one in reversed(wishes) if one.spec is not None)
+    since = journal.order(key, last.number, last.at)
     forced = FORCE in ((last.obj or {}).get("metadata") or {}).get("annotations", {})
     for commit in journal.commits:
-        if commit.number <= last.number or commit.at > at + SKEW:
+        if commit.number <= since or commit.at > at + SKEW:
             continue
         declared = commit.declares(wish.folder, wish.namespace).get(key)
         if declared is None or (forced and not fits(declared, last.obj)):
@@ -134,16 +134,18 @@ def never_older(record: Record, journal: Journal) -> Iterator[Breach]:
         for one in states:
             if one.obj is None or not one.number:
                 continue
-            if one.number < newest:
-                yield _older(str(key), newest, one.number, one.at)
-            newest = max(newest, one.number)
+            number = journal.order(key, one.number, one.at)
+            if number < newest:
+                yield _older(str(key), newest, number, one.at)
+            newest = max(newest, number)
     for name, verdicts in record.verdicts.items():
-        applied = [(_number(journal.commit_at(one.applied)), one.at) for one in verdicts]
+        applied = [(_number(journal.commit_at(one.applied, one.at)), one.at) for one in verdicts]
         yield from _forward(f"Kustomization/{name}", applied)
         yield from _forward(
             f"Kustomization/{name}, sequence", [(one.attempted, one.at) for one in verdicts]
         )
-    numbers = [(_number(journal.commit_at(one.revision)), one.at) for one in record.artifacts]
+    artifacts = record.artifacts
+    numbers = [(_number(journal.commit_at(one.revision, one.at)), one.at) for one in artifacts]
     yield from _forward("GitRepository", numbers)
     for before, after in pairwise(record.artifacts):
         if before.uid == after.uid and after.sequence < before.sequence:

@@ -75,7 +75,7 @@ Hands = tuple[set[tuple[Key, int]], set[tuple[Key, str]]]
 def _judged(
     record: Record, journal: Journal, name: str, one: Verdict, hands: Hands
 ) -> Iterator[Breach]:
-    commit = journal.commit_at(one.applied)
+    commit = journal.commit_at(one.applied, one.at)
     if commit is None:
         yield _false(name, one, f"a revision that was committed, not {one.applied}")
         return

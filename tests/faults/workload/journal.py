@@ -4,6 +4,7 @@ What was committed, touched and wished for, and when: what the oracle knows of t
 Nothing in it comes from the system; it is written by who does these things, as they are done.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 COMMIT = "faults.example.com/commit"  # annotation: number of the commit that declared an object so
 FORCE = "kustomize.toolkit.fluxcd.io/force"
 KINDS_OF_THE_CLUSTER = frozenset({"Namespace"})
+SKEW = 0.2  # seconds between the journal's word and others': all of it is of one machine
 
 Json = dict[str, Any]
 
@@ -45,7 +47,8 @@ class Commit:
     """
     One commit: all files as they are then; each holds one object.
 
-    ``broken`` names the folders in which the API server will refuse an object.
+    ``broken`` names the folders in which the API server will refuse an object. ``back`` says that
+    the branch went back to an older commit, whose ``sha`` and ``files`` this one has.
     """
 
     number: int
@@ -53,6 +56,7 @@ class Commit:
     sha: str
     files: Mapping[str, Json]
     broken: frozenset[str] = frozenset()
+    back: bool = False
 
     def under(self, folder: str) -> list[Json]:
         """
@@ -66,6 +70,14 @@ class Commit:
         Return what a Kustomization of that path and target namespace declares.
         """
         return {Key.of(obj, namespace): obj for obj in self.under(folder)}
+
+    def numbers(self, key: Key) -> set[int]:
+        """
+        Return the numbers with which an object stands in the files.
+        """
+        named = (key.kind, key.name)
+        found = self.files.values()
+        return {number_of(it) for it in found if (it["kind"], it["metadata"]["name"]) == named}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +127,8 @@ class Journal:
     wishes: list[Wish] = field(default_factory=list)
     wipes: list[float] = field(default_factory=list)
     canaries: set[str] = field(default_factory=set)
-    _by_sha: dict[str, Commit] = field(default_factory=dict)
+    # More than one only where the branch went back to it.
+    _by_sha: dict[str, list[Commit]] = field(default_factory=dict)
     # By folder, each object that ever was in it and the first commit that had it.
     _first: dict[str, dict[str, tuple[int, Json]]] = field(default_factory=dict)
 
@@ -124,7 +137,7 @@ class Journal:
         Write down a commit.
         """
         self.commits.append(commit)
-        self._by_sha[commit.sha] = commit
+        self._by_sha.setdefault(commit.sha, []).append(commit)
         for path, obj in commit.files.items():
             folder = path.partition("/")[0]
             self._first.setdefault(folder, {}).setdefault(path, (commit.number, obj))
@@ -140,11 +153,21 @@ class Journal:
     def latest(self) -> Commit:
         return self.commits[-1]
 
-    def commit_at(self, revision: str) -> Commit | None:
+    def commit_at(self, revision: str, at: float = math.inf) -> Commit | None:
         """
-        Return the commit of a revision such as ``main@sha1:...``.
+        Return the commit of a revision such as ``main@sha1:...``, as it was meant at a time.
         """
-        return self._by_sha.get(revision.rpartition(":")[2])
+        found = self._by_sha.get(revision.rpartition(":")[2], [])
+        past = [one for one in found if one.at <= at + SKEW]
+        return past[-1] if past else next(iter(found), None)
+
+    def order(self, key: Key, number: int, at: float) -> int:
+        """
+        Return the number of the commit to which an object belongs that bears a number at a time:
+        that number, or a later one if the branch has gone back to it.
+        """
+        back = (one for one in reversed(self.commits) if one.back and one.at <= at + SKEW)
+        return next((one.number for one in back if number in one.numbers(key)), number)
 
     def wished(self, name: str, at: float | None = None) -> Wish | None:
         """

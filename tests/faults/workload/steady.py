@@ -11,6 +11,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from cli.up.declare import resource_of
@@ -168,6 +169,20 @@ class Workload:
                 number=number, at=at, sha=sha, files=dict(self._present), broken=self._broken
             )
             # Whoever sees the commit finds it in the journal.
+            self.journal.add(made)
+            await asyncio.to_thread(self._push)
+            return made
+
+    async def rewind(self, count: int) -> Commit:
+        """
+        Let the branch go back by so many commits: what was then is what ought to be now.
+        """
+        async with self._committing:
+            commits = self.journal.commits
+            old = commits[-1 - count]
+            self._present, self._broken = dict(old.files), old.broken
+            await asyncio.to_thread(self.system.git.repo.git, "reset", "--quiet", "--hard", old.sha)
+            made = replace(old, number=len(commits) + 1, at=time.time(), back=True)
             self.journal.add(made)
             await asyncio.to_thread(self._push)
             return made

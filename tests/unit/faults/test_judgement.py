@@ -3,6 +3,7 @@ The oracle says no to histories that break a promise, and yes to those that keep
 """
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,6 +56,11 @@ class Story:
         )
         self.journal.add(made)
         return made
+
+    def back(self, commit: Commit) -> None:
+        number = len(self.journal.commits) + 1
+        self.version += 1
+        self.journal.add(replace(commit, number=number, at=float(self.version), back=True))
 
     def live(
         self, obj: dict[str, Any] | None, *, ours: str | None = None, uid: str = "u", **more: Any
@@ -403,6 +409,46 @@ def test_a_source_whose_sequence_goes_back_is_a_breach(story: Story):
     for sequence in (5, 4):
         story.stored(commit, sequence)
     assert judged(objects.never_older, story) == ["4"]
+
+
+def test_what_an_older_commit_declares_is_no_breach_after_the_branch_went_back_to_it(story: Story):
+    first, second = story.commit(declared(1)), story.commit(declared(2))
+    story.live(declared(2))
+    story.says(second)
+    story.back(first)
+    story.live(declared(1))
+    story.says(first, attempted=3)
+    assert judged(objects.never_older, story) == []
+    assert judged(status.ready, story) == []
+
+
+def test_an_object_older_than_the_commit_that_the_branch_went_back_to_is_a_breach(story: Story):
+    story.commit(declared(1))
+    second = story.commit(declared(2))
+    story.commit(declared(3))
+    story.live(declared(3))
+    story.back(second)
+    story.live(declared(1))
+    assert judged(objects.never_older, story) == ["1"]
+
+
+def test_the_newer_commit_is_a_breach_after_the_branch_went_back_and_was_followed(story: Story):
+    first, second = story.commit(declared(1)), story.commit(declared(2))
+    story.says(second)
+    story.back(first)
+    story.says(first, attempted=3)
+    story.says(second)
+    assert "2" in judged(objects.never_older, story)
+
+
+def test_a_deletion_because_the_branch_went_back_to_before_the_object_is_none(story: Story):
+    first = story.commit(declared(1, "other"))
+    story.commit(declared(2))
+    story.live(declared(2))
+    story.back(first)
+    story.live(None)
+    story.record.deletions.append(Deletion(key=KEY, at=float(story.version)))
+    assert judged(objects.rightly_deleted, story) == []
 
 
 # O6
