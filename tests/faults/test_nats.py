@@ -6,7 +6,8 @@ import asyncio
 import os
 import secrets
 from collections import Counter
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -14,17 +15,20 @@ import pytest
 from shared.bus import Bus
 from shared.bus.object_meta import CHUNKS
 from shared.bus.reader import Reader, Stored
-from shared.bus.streams import ARTIFACTS, EVENTS, REVISIONS
+from shared.bus.streams import ARTIFACTS, EVENTS, MIB, REVISIONS, StreamSpec
 from shared.errors import SetpointError
 from tests.faults.eventually import eventually
 from tests.faults.rig import Rig
 from tests.faults.system.declared import PLAIN
 from tests.faults.system.disk import small_disk
+from tests.faults.system.loop import loop_disk
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
 OLD = 4  # revisions that are said again
 CALM = 2.0  # seconds of load before a fault, and after it
+CUTS = 3  # of the power
+PROBE = StreamSpec(name="PROBE", subjects=("probe",), max_bytes=MIB)
 
 
 async def test_a_restart_of_the_bus_loses_nothing(rig: Rig):
@@ -86,6 +90,24 @@ async def test_a_full_disk_of_the_bus_loses_nothing(rig: Rig):
         await rig.judged()
 
 
+async def test_a_power_cut_of_the_bus_loses_nothing_that_it_had_confirmed(rig: Rig):
+    nats = rig.system.nats
+    async with loop_disk(nats.folder / "jetstream", nats) as disk:
+        confirmed: list[int] = []
+        async with rig.workload.running():
+            for _ in range(CUTS):
+                async with _probing(rig, confirmed):
+                    await asyncio.sleep(rig.workload.random.uniform(1, 3))
+                    await nats.stop()
+                    disk.cut_power()
+                await asyncio.to_thread(disk.replug)
+                await nats.start()
+                assert set(confirmed) <= await _probes(rig)
+            await asyncio.sleep(CALM)
+        print(f"{len(confirmed)} confirmed, the last as number {confirmed[-1]}")
+        await rig.judged()
+
+
 async def test_confirmations_that_are_lost_after_the_store_cost_no_event_and_double_none(rig: Rig):
     proxy = rig.system.nats.proxy
     async with rig.workload.running():
@@ -126,6 +148,37 @@ async def test_old_words_that_come_again_late_and_in_reverse_order_change_nothin
     await rig.judged()
     came = Counter(one.id for one in rig.system.sinks.received[before:] if one.sink == PLAIN)
     assert not [id_ for id_, count in came.items() if count > 1]
+
+
+@asynccontextmanager
+async def _probing(rig: Rig, confirmed: list[int]) -> AsyncIterator[None]:
+    """
+    Store one message after the other and write down which are confirmed, until the bus is gone.
+    """
+
+    async def probe() -> None:
+        with suppress(SetpointError):
+            while True:
+                confirmed.append(
+                    await bus.publish_raw("probe", b"{}", secrets.token_hex(8), within=1)
+                )
+
+    async with rig.system.nats.connected() as bus:
+        await bus.declare(PROBE)
+        work = asyncio.create_task(probe())
+        try:
+            yield
+        finally:
+            await work
+
+
+async def _probes(rig: Rig) -> set[int]:
+    """
+    Return the numbers of the messages that are there.
+    """
+    async with rig.system.nats.connected() as bus:
+        reading = Reader(bus._connection, PROBE.name).read(">")
+        return {one.sequence async for one in reading}
 
 
 async def _limit(bus: Bus, limit: int) -> None:

@@ -31,13 +31,15 @@ What can be hurt:
   ``tests.fixtures.proxy`` (``refuse()``, ``listen()``, ``hang()``, ``resume()``, ``cut()``,
   ``reset()``, ``delay``). A file with a fixture of its own around ``rigged(folder, api="http")``
   has ``rig.system.http`` too, an ``ApiProxy`` that knows requests.
+- A disk, with ``small_disk`` (it can be full) and ``loop_disk`` (its power can be cut, and it can
+  turn read-only).
 - ``rig.system.git.server.answer`` and ``rig.system.sinks.answers["plain"]``: other answers than
   the usual ones. What must end as dead letters goes to the sink ``signed``: ``plain`` gets all.
 
 ``rig.workload`` also does single things: ``commit(paths)``, ``alter(key)``, ``remove(key)``,
-``declare(name, spec)``, ``dismiss(name)``; all of it goes into ``rig.workload.journal``, by which
-the oracle knows what ought to be. Whatever else a scenario changes, it has to write there itself,
-as a ``Touch``. ``rig.oracle.record`` holds what was seen.
+``declare(name, spec)``, ``dismiss(name)``, ``rewind(count)``; all of it goes into
+``rig.workload.journal``, by which the oracle knows what ought to be. Whatever else a scenario
+changes, it has to write there itself, as a ``Touch``. ``rig.oracle.record`` holds what was seen.
 """
 
 from tests.faults.system.faulted import System, faulted

@@ -89,6 +89,17 @@ class Service:
         if self._child is not None:
             await self._child.stop(STOP)
 
+    async def crash(self) -> None:
+        """
+        Kill it; it stays away until it is started.
+        """
+        self.thaw()
+        await self._leave()
+        if self._child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            await self._child.process.wait()
+
     async def kill(self, **environment: str) -> None:
         """
         Kill it and return when it is dead; the next start, which follows, sees ``environment``.
