@@ -23,6 +23,7 @@ from tests.fixtures.api_proxy import (
     Fault,
     Hang,
     LoseAnswer,
+    Pages,
     Seen,
     Silence,
     status,
@@ -106,6 +107,26 @@ async def test_watches_whose_version_expired_list_again(rig: Rig):
             await asyncio.sleep(CALM)
             _http(rig).heal()
         await asyncio.sleep(CALM)
+    await rig.judged()
+
+
+async def test_lists_whose_continue_token_expired_are_read_anew(rig: Rig):
+    http, chosen = _http(rig), _some(rig, 0.1)
+    gone = Answer(status=410, body=status(410, "Expired", "the continue parameter is too old"))
+    async with rig.workload.running():
+        await asyncio.sleep(CALM)
+        before = len(http.seen)
+        http.fail_if(lambda seen: _continued(seen) and chosen(seen), gone, times=ALWAYS)
+        http.fail_if(lambda seen: "limit=" in seen.query, Pages(5), times=ALWAYS)
+        for _ in range(3):
+            http.fail_if(_watch, gone, times=20)
+            rig.system.api.reset()
+            await asyncio.sleep(CALM)
+        http.heal()
+        await asyncio.sleep(CALM)
+    pages = sum(map(_continued, http.seen[before:]))
+    print(f"{pages} pages beside the first ones, a tenth of them expired")
+    assert pages
     await rig.judged()
 
 
@@ -210,6 +231,10 @@ def _some(rig: Rig, share: float) -> Callable[[Seen], bool]:
 
 def _watch(seen: Seen) -> bool:
     return "watch=1" in seen.query
+
+
+def _continued(seen: Seen) -> bool:
+    return "continue=" in seen.query
 
 
 async def _holder(rig: Rig) -> str:
