@@ -8,8 +8,8 @@ anything goes aside, so that nobody waits for it either.
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from enum import IntEnum
 from itertools import count
 from typing import ParamSpec, TypeVar
@@ -50,6 +50,9 @@ class Slots:
         self._free = self._number = number
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self._pressing = 0  # turns that somebody waits for, under way or yet to come
+        self._calm = asyncio.Event()
+        self._calm.set()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = count()
 
@@ -58,17 +61,37 @@ class Slots:
         """
         Hold one slot.
         """
-        await self._acquire(urgency)
-        try:
-            yield
-        finally:
-            self._release()
+        with self._pressed(urgency):
+            await self._acquire(urgency)
+            try:
+                yield
+            finally:
+                self._release()
 
     async def quiet(self) -> None:
         """
         Wait until nobody works.
         """
         await self._quiet.wait()
+
+    async def calm(self) -> None:
+        """
+        Wait until no turn is under way or due that a change or a person asked for.
+        """
+        await self._calm.wait()
+
+    @contextmanager
+    def _pressed(self, urgency: Urgency) -> Iterator[None]:
+        pressing = urgency <= Urgency.CHANGED
+        self._pressing += pressing
+        if self._pressing:
+            self._calm.clear()
+        try:
+            yield
+        finally:
+            self._pressing -= pressing
+            if not self._pressing:
+                self._calm.set()
 
     async def _acquire(self, urgency: Urgency) -> None:
         if self._free > 0 and not self._waiting:

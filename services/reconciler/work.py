@@ -3,6 +3,7 @@ The work of one lane: sleep until something concerns it, do it in a slot, sleep 
 """
 
 import asyncio
+import contextlib
 import random
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,6 +31,7 @@ from shared.runtime.metrics import Metrics
 
 log = structlog.get_logger()
 
+AHEAD = 1.0  # seconds that a status which nobody waits for lets the lanes with a change go first
 STATUS_PACE = 0.005  # seconds between two status-only writes: 200 a second
 _FIRST_SNAPSHOT = 10.0  # seconds to wait for the watches of a lane's kinds at start
 _UNREADABLE = timedelta(minutes=10)  # in place of an interval that cannot be read
@@ -236,12 +238,18 @@ class Work:
     async def _write_later(self, lane: Lane, ended: Ended) -> None:
         """
         Write a status that nobody waits for: behind all other work, and paced.
+
+        A lane that has a change waits for its renderer and the API server, and slots are free
+        meanwhile: the others let it go first all the same.
         """
         if ended.later is None:
             return
         lane.pending = ended.later
         self._after(lane, ended)  # who depends on it reads the memory, and need not wait
         try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(AHEAD):
+                    await self._slots.calm()
             async with self._slots.take(Urgency.STATUS):
                 now = self.clock.monotonic()
                 self._status_turn = max(self._status_turn + STATUS_PACE, now)

@@ -80,3 +80,34 @@ async def test_it_is_quiet_when_nobody_works():
         assert not waiting.done()
         go.set()
     assert log == [0, 1, 2]
+
+
+async def test_it_is_calm_once_nobody_works_or_waits_who_was_asked_to():
+    slots, log = Slots(1), []
+    routine, changed = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_worker(slots, Urgency.ROUTINE, "routine", log, routine))
+        await asyncio.sleep(0)
+        await slots.calm()
+        group.create_task(_worker(slots, Urgency.CHANGED, "changed", log, changed))
+        await asyncio.sleep(0)
+        waiting = group.create_task(slots.calm())
+        routine.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert log == ["routine", "changed"]
+        assert not waiting.done()
+        changed.set()
+
+
+async def test_a_cancelled_waiter_leaves_the_calm_behind():
+    slots, go = Slots(1), asyncio.Event()
+    holder = asyncio.create_task(_worker(slots, Urgency.ROUTINE, "holder", [], go))
+    await asyncio.sleep(0)
+    waiter = asyncio.create_task(_worker(slots, Urgency.NOW, "cancelled", [], go))
+    await asyncio.sleep(0)
+    waiter.cancel()
+    await asyncio.wait([waiter])
+    await asyncio.wait_for(slots.calm(), 1)
+    go.set()
+    await holder

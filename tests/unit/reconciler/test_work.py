@@ -3,7 +3,7 @@ The work of a lane: what happens next when a pass could not be finished.
 """
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 
@@ -33,9 +33,9 @@ class Failing:
 
 
 @asynccontextmanager
-async def working(world, process, lane, reconcile):
+async def working(world, process, lane, reconcile, slots=None):
     """Run the task of a lane until it rests, and after each moment that is waited for."""
-    work = worker(world, process, reconcile)
+    work = worker(world, process, reconcile, slots)
     task = asyncio.create_task(work.run(lane))
     await rest()
     yield
@@ -44,7 +44,7 @@ async def working(world, process, lane, reconcile):
         await task
 
 
-def worker(world, process, reconcile):
+def worker(world, process, reconcile, slots=None):
     observer = Observer(
         FakeWatches(world.api), world.cluster, lanes_of=lambda _: {}, clock=world.clock
     )
@@ -58,7 +58,9 @@ def worker(world, process, reconcile):
         report=process.report,
     )
     observer.first = nothing
-    return Work(tools, process.lanes, Slots(1), jitter=0, clock=world.clock, metrics=Metrics())
+    return Work(
+        tools, process.lanes, slots or Slots(1), jitter=0, clock=world.clock, metrics=Metrics()
+    )
 
 
 async def nothing(kinds):
@@ -79,6 +81,33 @@ async def test_a_lane_that_was_asked_during_a_failed_pass_does_not_wait(asked, p
     async with working(world, process, lane, reconcile):
         assert reconcile.passes == passes
         assert lane.due == world.clock.monotonic() + 10
+
+
+@pytest.mark.parametrize("ahead", [30, 0])
+async def test_a_status_that_nobody_waits_for_lets_a_change_go_first_but_not_for_ever(
+    ahead, monkeypatch
+):
+    monkeypatch.setattr("services.reconciler.work.AHEAD", ahead)
+    world, slots = World(), Slots(2)
+    world.push(config("one"))
+    world.declare()
+    process = world.start()
+    await process.settle()
+    later = world.push(config("one"), **{"notes.txt": "of another path"}).revision
+    lane = await process.lane()
+    process.hear()
+    lane.request(Urgency.ROUTINE)
+    async with AsyncExitStack() as stack:
+        async with slots.take(Urgency.CHANGED):
+            await stack.enter_async_context(working(world, process, lane, process.reconcile, slots))
+            world.clock.advance(1)
+            await rest()
+            assert lane.settled
+            assert (world.status()["lastAppliedRevision"] == later) is (ahead == 0)
+        await rest()
+        world.clock.advance(1)
+        await rest()
+        assert world.status()["lastAppliedRevision"] == later
 
 
 class Faulty:
