@@ -6,6 +6,10 @@ the floor of this ground. Then N Kustomizations are declared, all of one path, e
 suffix of its own; they are Ready when a watch of this program sees it. Then one commit changes the
 Deployment of all, a quiet pass of each is asked for, and the reconciler is killed: once with its
 receipts, once with NATS wiped.
+
+With `wait: false` nobody waits for a rollout: the floor is then the bare client until all is
+applied.
+With `--unmanaged`, objects that nobody declares come in before the quiet pass, and stay.
 """
 
 import argparse
@@ -23,9 +27,10 @@ from typing import Any
 import structlog
 import yaml
 
+from benchmarks.common.crowd import crowd
 from benchmarks.common.floor import PARALLEL, apply_all, floor
 from benchmarks.common.kustomizations import GROUP, declaration, namespace, ready
-from benchmarks.common.processes import Meter, Usage, workers
+from benchmarks.common.processes import Meter, Usage, received, usage, workers
 from benchmarks.common.report import say, table, write
 from benchmarks.common.requests import counted
 from benchmarks.common.sets import KINDS, objects
@@ -34,6 +39,7 @@ from benchmarks.common.watched import Watched
 
 NAMESPACE = "many"
 SETTLE = 3.0  # seconds for what comes last: Kubernetes Events, deliveries
+STEPS = ("install", "change", "unmanaged", "quiet", "restart", "restart_wiped")
 REQUESTED = "reconcile.fluxcd.io/requestedAt"
 Json = dict[str, Any]
 
@@ -56,11 +62,11 @@ class Many:
     One run.
     """
 
-    def __init__(self, system: System, count: int, *, wait: bool) -> None:
+    def __init__(self, system: System, count: int, *, wait: bool, unmanaged: int) -> None:
         self.system, self.kube = system, system.kube
         self.names = [f"k{number:04}" for number in range(count)]
-        self.wait = wait
-        self.result: Json = {"count": count, "wait": wait}
+        self.wait, self.unmanaged = wait, unmanaged
+        self.result: Json = {"count": count, "wait": wait, "unmanaged_objects": unmanaged}
 
     async def run(self) -> Json:
         await apply_all(self.kube, [namespace("floor"), namespace(NAMESPACE)])
@@ -73,6 +79,8 @@ class Many:
             await self._floors()
             await self._step("install", self._install())
             await self._step("change", self._change())
+            if self.unmanaged:
+                await self._step("unmanaged", self._crowded())
             await self._step("quiet", self._quiet())
             await self._step("restart", self._restart(wipe=False))
             await self._step("restart_wiped", self._restart(wipe=True))
@@ -132,6 +140,20 @@ class Many:
         pushed = time.monotonic() - begin
         await self.watched.until(self.names, lambda one: ready(one, head))
         return {"pushed": round(pushed, 2), "seconds": round(time.monotonic() - begin, 2)}
+
+    async def _crowded(self) -> Json:
+        """
+        Add what nobody declares, half of it where our objects are; say what of it came to us.
+        """
+        pid = self.system.pid("reconciler")
+        begin, came, before = time.monotonic(), received(pid), usage(pid).memory
+        await apply_all(self.kube, list(crowd(self.unmanaged, ("floor", NAMESPACE))))
+        seconds = time.monotonic() - begin
+        return {
+            "seconds": round(seconds, 2),
+            "memory_before": round(before, 1),
+            "bytes_received": received(pid) - came,
+        }
 
     async def _quiet(self) -> Json:
         before = await self._versions()
@@ -215,22 +237,25 @@ def rows(result: Json) -> list[list[object]]:
     found: list[list[object]] = [
         ["", "seconds", "floor", "times", "CPU ms each", "reconciler MB", "workers MB", "changed"]
     ]
-    for name in ("install", "change", "quiet", "restart", "restart_wiped"):
+    bar = "seconds" if result["wait"] else "applied"
+    for name in STEPS:
+        if name not in result:
+            continue
         one = result[name]
-        low = result.get(f"floor_{name}", {}).get("seconds", "")
+        low = result.get(f"floor_{name}", {}).get(bar, "")
         times = f"{one['seconds'] / low:.2f}" if low else ""
         figures = [one["cpu_ms_each"], one["memory"], one["workers_memory"]]
         found.append([name, one["seconds"], low, times, *figures, one.get("objects_changed", "")])
     return found
 
 
-async def measure(count: int, *, wait: bool) -> Json:
+async def measure(count: int, *, wait: bool, unmanaged: int) -> Json:
     """
     Start a system and measure everything on it.
     """
     with tempfile.TemporaryDirectory(prefix="setpoint-bench-") as folder:
         async with running(Path(folder)) as system:
-            return await Many(system, count, wait=wait).run()
+            return await Many(system, count, wait=wait, unmanaged=unmanaged).run()
 
 
 def main() -> None:
@@ -240,15 +265,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, nargs="+", default=[100, 500, 1000])
     parser.add_argument("--no-wait", action="store_true", help="declare `wait: false`")
+    parser.add_argument("--unmanaged", type=int, default=0, help="objects that nobody declares")
     given = parser.parse_args()
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     found = []
     for count in given.count:
-        result = asyncio.run(measure(count, wait=not given.no_wait))
+        work = measure(count, wait=not given.no_wait, unmanaged=given.unmanaged)
+        result = asyncio.run(work)
         found.append(result)
         print(f"\n{count} Kustomizations, wait: {str(result['wait']).lower()}")
         print(table(rows(result)), flush=True)
-        write("many-no-wait" if given.no_wait else "many", {"runs": found})
+        if given.unmanaged:
+            crowded = result["unmanaged"]
+            print(
+                f"{result['unmanaged_objects']} unmanaged objects: the reconciler received "
+                f"{crowded['bytes_received']} bytes and had {crowded['memory_before']} MB before"
+            )
+        name = "many-no-wait" if given.no_wait else "many"
+        write(f"{name}-unmanaged" if given.unmanaged else name, {"runs": found})
 
 
 if __name__ == "__main__":

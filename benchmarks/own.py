@@ -187,9 +187,20 @@ def _judged(entries: list[Json], changed: str) -> Json:
             what != "patch kustomizations/status" and not what.endswith(" events")
             for what, _ in others
         ),
-        "others_after_changed": bool(applies) and first_other > applies[0],
+        "others_after_applied": bool(applies) and first_other > applies[0],
+        "others_before_applied": sum(
+            _other(what, name, changed) for what, name in about[: applies[0] if applies else None]
+        ),
+        "others_before_status": sum(
+            _other(what, name, changed) for what, name in about[: _last_status(about, changed)]
+        ),
         "requests": dict(requests),
     }
+
+
+def _last_status(about: list[tuple[str, str]], changed: str) -> int:
+    found = [n for n, one in enumerate(about) if one == ("patch kustomizations/status", changed)]
+    return found[-1] if found else len(about)
 
 
 def _other(what: str, name: str, changed: str) -> bool:

@@ -3,6 +3,8 @@ What processes cost, from `/proc`: CPU seconds and resident memory.
 """
 
 import os
+import re
+import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ GROUND = ("devcluster", "kube-apiserver", "kube-controller-manager", "nats-serve
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MEGABYTE = 1e6
+_RECEIVED = re.compile(r"bytes_received:(\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,23 @@ def written(pid: int) -> int:
     except OSError:
         return 0
     return next(int(line.split()[1]) for line in lines if line.startswith("wchar:"))
+
+
+def received(pid: int) -> int:
+    """
+    Return the bytes that came over the TCP connections which a process holds now.
+
+    What came over connections that are closed is not in it.
+    """
+    said = subprocess.run(["ss", "-tinpH"], check=True, capture_output=True).stdout.decode()
+    found, ours = 0, False
+    for line in said.splitlines():
+        if line[:1].isspace():
+            match = _RECEIVED.search(line)
+            found += int(match[1]) if ours and match else 0
+        else:
+            ours = f"pid={pid}," in line
+    return found
 
 
 def children(pid: int) -> list[int]:

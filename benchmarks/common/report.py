@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parents[1] / "results"
+RESULTS = Path(os.environ.get("BENCH_RESULTS") or Path(__file__).parents[1] / "results")
 
 
 def machine() -> str:
@@ -43,7 +43,7 @@ def summary(seconds: Sequence[float]) -> dict[str, Any]:
 
 def write(name: str, result: dict[str, Any]) -> None:
     """
-    Write results/NAME.json.
+    Write results/NAME.json; `BENCH_RESULTS` names another folder.
     """
     RESULTS.mkdir(exist_ok=True)
     whole = {"machine": machine()} | result
