@@ -7,10 +7,12 @@ can come back. Git's own files are always left out, and a list of defaults only 
 a pattern.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
-from services.source.core.wildmatch import Pattern
+from services.source.core.wildmatch import Pattern, any_of
 
 IGNORE_FILE = ".sourceignore"
 _ALWAYS = (".git/", ".gitignore", ".gitmodules", ".gitattributes")
@@ -25,15 +27,27 @@ IGNORE_LIMIT = 256 * 1024  # bytes of one ignore file; more is no ignore file
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
+    """
+    Lines that follow each other and say the same: which of them matches is all one.
+    """
+
     domain: str
-    pattern: Pattern
+    excludes: bool
+    files: re.Pattern[str]
+    directories: re.Pattern[str]
+
+    @classmethod
+    def of(cls, domain: str, patterns: Sequence[Pattern]) -> "_Rule":
+        anything = [one for one in patterns if not one.directories_only]
+        return cls(domain, patterns[0].excludes, any_of(anything), any_of(patterns))
 
     def matches(self, path: str) -> bool:
         name = path.removesuffix("/")
         # Without its slash the directory of the rule itself is not within it.
         if not name.startswith(self.domain):
             return False
-        return self.pattern.matches(name[len(self.domain) :], directory=name != path)
+        regex = self.files if name == path else self.directories
+        return regex.fullmatch(name, len(self.domain)) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +84,14 @@ class Ignore:
         """
         for rule in reversed(self.rules):
             if rule.matches(path):
-                return rule.pattern.excludes
+                return rule.excludes
         return False
 
 
 def _read(directory: str, lines: Iterable[str]) -> list[_Rule]:
     domain = f"{directory}/" if directory else ""
     found = (Pattern.parse(line) for line in lines)
-    return [_Rule(domain, pattern) for pattern in found if pattern is not None]
+    patterns = [pattern for pattern in found if pattern is not None]
+    return [
+        _Rule.of(domain, list(same)) for _, same in groupby(patterns, key=lambda one: one.excludes)
+    ]

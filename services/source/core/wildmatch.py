@@ -3,6 +3,7 @@ The patterns of git's ignore files, as regular expressions that match one whole 
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _POSIX = {
@@ -62,13 +63,12 @@ class Pattern:
             regex = _joined([_DEEP, *_translate(text, 0)])
         return cls(excludes, directories_only, re.compile(regex, re.DOTALL))
 
-    def matches(self, path: str, *, directory: bool) -> bool:
-        """
-        Say whether the pattern names this entry itself; its path has no slash at the end.
-        """
-        if self.directories_only and not directory:
-            return False
-        return self.regex.fullmatch(path) is not None
+
+def any_of(patterns: Iterable[Pattern]) -> re.Pattern[str]:
+    """
+    Return an expression for what at least one of the patterns names.
+    """
+    return re.compile("|".join(one.regex.pattern for one in patterns) or _NEVER, re.DOTALL)
 
 
 def _joined(pieces: list[str]) -> str:
