@@ -2,6 +2,7 @@
 Origins whose answers never end, and trees that no file system should hold.
 """
 
+import asyncio
 import contextlib
 import os
 import time
@@ -26,6 +27,31 @@ def head(kind):
         f"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-{kind}\r\n"
         "Connection: close\r\n\r\n"
     ).encode()
+
+
+class Highest:
+    """The most memory of a process that may have ended since."""
+
+    def __init__(self):
+        self.peak = 0
+
+
+@contextlib.asynccontextmanager
+async def measured(pid):
+    found = Highest()
+
+    async def follow():
+        with contextlib.suppress(AssertionError, FileNotFoundError):
+            while True:
+                found.peak = peak(pid)
+                await asyncio.sleep(0.02)
+
+    task = asyncio.create_task(follow())
+    try:
+        yield found
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def listed(first, count):
@@ -88,6 +114,28 @@ async def test_a_list_of_refs_without_end_is_refused_before_it_takes_memory(
     assert peak(service) - before[0] < GROWTH
     assert peak(worker) - before[1] < GROWTH
     assert isinstance(await origin.look(ask(server.url())), Checkout)
+
+
+def many(count):
+    """The input of git's fast-import for a commit of so many files, all different."""
+    yield "commit refs/heads/main\ncommitter Ada <ada@example.com> 1 +0000\ndata 1\na\n"
+    for n in range(count):
+        yield f"M 644 inline d{n // 1000}/f{n}\ndata 6\n{n:06d}\n"
+
+
+async def test_a_hundred_thousand_files_are_refused_within_bounds(
+    origin, workers, repo, server, ask
+):
+    repo.git("fast-import", "--quiet", cwd=repo.bare, stdin="".join(many(100_000)))
+    service, worker = os.getpid(), next(iter(workers._all)).process.pid
+    before = peak(service), peak(worker)
+    async with measured(worker) as highest:
+        with pytest.raises(TransientError, match="more than 50000 files") as caught:
+            await origin.look(ask(server.url(), timeout=2 * TIMEOUT))
+    assert caught.value.reason == "ArchiveOperationFailed"
+    assert peak(service) - before[0] < GROWTH
+    assert highest.peak - before[1] < GROWTH
+    assert isinstance(await origin.look(ask(server.url(), ignore="/d[1-9]*\n")), Checkout)
 
 
 @pytest.mark.parametrize("name", ["a\rb", "a\x1b[31mb", "a\nb", "sub\r/x"])
