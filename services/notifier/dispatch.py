@@ -19,7 +19,7 @@ from services.notifier.core.match import (
 )
 from services.notifier.core.metadata import combined
 from services.notifier.core.target import check_supported
-from services.notifier.ports import Declarations, Letters
+from services.notifier.ports import Declarations, Letters, Metadata
 from shared.errors import SetpointError, StalledError
 from shared.messages import DeliveryOrder, Event
 from shared.runtime import Clock, point
@@ -53,10 +53,11 @@ class Dispatch:
             TransientError: An order is not stored, or labels could not be read.
 
         """
-        rules = await self._selecting(event)
+        involved = _Involved(self._declarations, event)
+        rules = await self._selecting(event, involved)
         if not rules:
             return
-        annotations = await self._annotations(event)
+        annotations = await self._annotations(involved)
         served: set[tuple[str, str]] = set()
         for rule in rules:
             to = (rule.namespace, rule.provider)
@@ -72,26 +73,23 @@ class Dispatch:
                 )
             point("notifier.queued")
 
-    async def _selecting(self, event: Event) -> list[Rule]:
+    async def _selecting(self, event: Event, involved: "_Involved") -> list[Rule]:
         selecting: list[Rule] = []
-        labels: Mapping[str, str] | None = None
         for rule in self._catalog.rules:
             sources = sources_for(rule, event)
             if not sources or not await _passes(rule, event):
                 continue
             if needs_labels(sources):
-                if labels is None:
-                    found = await self._declarations.metadata(event.involved_object)
-                    labels = found.labels if found is not None else _NOTHING
-                if not labelled(sources, labels):
+                found = await involved.metadata()
+                if not labelled(sources, found.labels if found is not None else _NOTHING):
                     continue
             selecting.append(rule)
         return selecting
 
-    async def _annotations(self, event: Event) -> Mapping[str, str]:
+    async def _annotations(self, involved: "_Involved") -> Mapping[str, str]:
         # They decorate the event; the event does not wait for an API server that is away.
         try:
-            found = await self._declarations.metadata(event.involved_object)
+            found = await involved.metadata()
         except SetpointError as error:
             log.info("annotations not read", error=error.message)
             return _NOTHING
@@ -131,6 +129,27 @@ class Dispatch:
             accepted=self._clock.now(),
         )
         return order, delivery_id(event_id, uid or f"{rule.namespace}/{rule.provider}")
+
+
+class _Involved:
+    """
+    The object that an event is about, read when it is needed, and once.
+    """
+
+    def __init__(self, declarations: Declarations, event: Event) -> None:
+        self._declarations = declarations
+        self._event = event
+        self._found: Metadata | None = None
+        self._read = False
+
+    async def metadata(self) -> Metadata | None:
+        """
+        Return its labels and annotations; None if it is gone.
+        """
+        if not self._read:
+            self._found = await self._declarations.metadata(self._event.involved_object)
+            self._read = True
+        return self._found
 
 
 async def _passes(rule: Rule, event: Event) -> bool:

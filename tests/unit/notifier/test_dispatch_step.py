@@ -75,6 +75,19 @@ async def test_labels_are_those_of_the_object_in_the_api(world, add):
     assert order.event.metadata == {"env": "prod"}
 
 
+@pytest.mark.parametrize("there", [True, False])
+async def test_the_object_of_an_event_is_read_once_for_labels_and_annotations(world, add, there):
+    red = {"kind": "Kustomization", "name": "*", "matchLabels": {"t": "red"}}
+    blue = {"kind": "Kustomization", "name": "*", "matchLabels": {"t": "blue"}}
+    add(alert("a"), alert("b", eventSources=[red]), alert("c", eventSources=[blue]))
+    if there:
+        where = {"name": "podinfo", "namespace": "apps", "labels": {"t": "red"}}
+        world.declarations.put({"kind": "Kustomization", "metadata": where})
+    await world.dispatch.dispatch(event(), "e-1", "t")
+    assert len(world.letters.waiting) == 1
+    assert world.declarations.reads == 1
+
+
 async def test_an_event_whose_labels_cannot_be_read_waits(world, add):
     add(alert(eventSources=[{"kind": "Kustomization", "name": "*", "matchLabels": {"t": "red"}}]))
     world.declarations.trouble = TransientError("the API server is away")
