@@ -112,7 +112,19 @@ class _Walk:
         elif isinstance(declared, list) and isinstance(live, list):
             yield from self._lists(declared, live, path, names)
         elif not self._same(declared, live, path):
-            yield Difference(path=path, declared=declared, live=live)
+            yield from self._inside(declared, live, path, names) or (
+                Difference(path=path, declared=declared, live=live),
+            )
+
+    def _inside(
+        self, declared: Any, live: Any, path: Path, names: tuple[str, ...]
+    ) -> tuple[Difference, ...]:
+        """
+        Return the fields of a map that is gone: with its last field the server drops the map too.
+        """
+        if live is not ABSENT or not isinstance(declared, Mapping) or not isinstance(path[-1], str):
+            return ()
+        return tuple(self._maps(declared, {}, path, names))
 
     def _maps(
         self,

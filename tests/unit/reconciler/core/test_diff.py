@@ -77,6 +77,20 @@ def test_a_missing_item_is_one_difference():
     assert (render(one.path), one.live) == ("spec.template.spec.containers[name=a]", ABSENT)
 
 
+def test_a_map_that_went_with_its_last_field_is_told_by_its_fields():
+    declared = {"metadata": {"annotations": {"a": "1", "b": "2"}, "labels": {"c": "3"}}}
+    assert paths(declared, {"metadata": {"labels": {"c": "3"}}}) == [
+        "metadata.annotations.a",
+        "metadata.annotations.b",
+    ]
+    assert paths(declared, {}) == paths(declared, {"metadata": {}})
+
+
+def test_a_map_that_is_gone_differs_even_if_each_of_its_fields_may_be_missing():
+    declared = {"spec": {"namespaceSelector": {"matchLabels": {}}}}
+    assert paths(declared, {"spec": {}}) == ["spec.namespaceSelector"]
+
+
 def test_ports_are_matched_with_the_default_protocol():
     declared = deployment([{"name": "a", "ports": [{"containerPort": 80, "name": "web"}]}])
     live = deployment(
