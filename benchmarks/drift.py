@@ -5,7 +5,8 @@ Starts a system of its own with `setpoint up`, whose repository declares objects
 Clients of several names change them at random, with a seed: an edit begins when its turn has come,
 whether the ones before are healed or not. None hits an object a third time, or one that is not
 healed yet. The clock starts before the request and ends when a watch of this program sees the
-object as it is declared. Then the drift events of the stream EVENTS are held against what was done.
+object as it is declared. Then the drift events of the stream EVENTS are held against what was done:
+the object, who did it, and each field with its old and new value.
 """
 
 import argparse
@@ -160,18 +161,21 @@ def judge(done: Mapping[str, list[Edit]], told: list[Told]) -> Json:
     for one in told:
         if one.object in done:
             heard[one.object].append(one)
-    wrong, silent, more, right = [], [], [], Counter[str]()
+    wrong, silent, more, right, fields = [], [], [], Counter[str](), []
     for name, some in done.items():
         for edit, one in zip(some, heard[name], strict=False):
             if one.manager == edit.manager and edit.gone == ("was deleted" in one.message):
                 right[edit.name] += 1
             else:
                 wrong.append(f"{edit.name} by {edit.manager}: {one.message}")
+            if one.fields != edit.fields:
+                fields.append(f"{edit.name} of {name}: {one.fields}, not {edit.fields}")
         silent += [f"{edit.name} of {name}" for edit in some[len(heard[name]) :]]
         more += [one.message for one in heard[name][len(some) :]]
     return {
         "attributed_rightly": right.total(),
         "wrong": wrong,
+        "wrong_fields": fields,
         "not_told": silent,
         "told_more": more,
     }
@@ -214,7 +218,7 @@ def main() -> None:
     print(table(rows(result)))
     print(f"attributed rightly: {result['attributed_rightly']} of {result['healed']['n']}")
     print(f"CPU of the reconciler: {result['cpu_ms_each']} ms each")
-    for key in ("not_healed", "wrong", "not_told", "told_more"):
+    for key in ("not_healed", "wrong", "wrong_fields", "not_told", "told_more"):
         print(f"{key}: {len(result[key])}", *result[key][:20], sep="\n  ")
     write("drift", result)
 

@@ -5,11 +5,13 @@ Starts a system of its own with `setpoint up` and declares Kustomizations of Con
 bare client edits as many ConfigMaps that nobody manages: that is what this machine can do. Then it
 edits those that are managed, each once, spread over the given seconds, or as fast as it can where
 that is slower. Meanwhile one commit changes an object of another Kustomization. The memory of the
-reconciler, its outbox and the streams are sampled until all is healed and told.
+reconciler, its outbox and the streams are sampled until all is healed and told. What is not within
+a time is counted and named, and the other figures stand.
 """
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import tempfile
 import time
@@ -34,7 +36,7 @@ NAMESPACE, BARE = "storm", "bare"
 STREAMS = ("EVENTS", "DELIVERIES")
 DECLARED, BY_HAND = "declared", "by hand"
 SAMPLE = 1.0  # seconds
-LATEST = 300.0  # seconds until all must be healed and told
+REST = 60.0  # seconds without news, after which what was not told counts as lost
 SETTLE = 3.0
 Json = dict[str, Any]
 
@@ -53,8 +55,9 @@ class Storm:
     One run.
     """
 
-    def __init__(self, system: System, bus: Bus, sets: int, each: int) -> None:
+    def __init__(self, system: System, bus: Bus, sets: int, each: int, latest: float) -> None:
         self.system, self.kube, self.bus = system, system.kube, bus
+        self.latest = latest
         self.sets = {
             f"s{number:03}": [f"s{number:03}-{n:03}" for n in range(each)] for number in range(sets)
         }
@@ -122,27 +125,35 @@ class Storm:
         state = await self.bus.state("EVENTS")
         after = int(state.get("last_seq", 0))
         self.begin = time.monotonic()
-        async with asyncio.timeout(LATEST), asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as group:
             pushing = group.create_task(self._commit(seconds / 2))
             edited = await self._edit(NAMESPACE, seconds, group)
-        healed = max(self.healed.values()) - self.begin
-        told = await self._told(after)
+        healed = max(self.healed.values(), default=self.begin) - self.begin
+        applied = pushing.result()
         self.result |= {
             "edits_seconds": round(edited, 2),
-            "push_to_applied_seconds": round(pushing.result(), 2),
+            "push_to_applied_seconds": None if applied is None else round(applied, 2),
             "healed": len(self.healed),
+            "not_healed": [name for name in self.names if name not in self.healed],
             "healed_seconds": round(healed, 2),
-            "reverts_per_second": round(len(self.healed) / healed, 1),
-            "told": told,
+            "reverts_per_second": round(len(self.healed) / max(healed, 0.001), 1),
+            **await self._told(after),
             "told_seconds": round(time.monotonic() - self.begin, 2),
         }
 
-    async def _commit(self, wait: float) -> float:
+    async def _commit(self, wait: float) -> float | None:
+        """
+        Return the seconds from a push to its object; None if it is not applied.
+        """
         await asyncio.sleep(wait)
         await self.system.commit(self._other("v1"), push=False)
         begin = time.monotonic()
         await self.system.git("push", "--quiet")
-        return await self.watched.when("other", lambda one: value_of(one) == "v1") - begin
+        try:
+            async with asyncio.timeout(self.latest):
+                return await self.watched.when("other", lambda one: value_of(one) == "v1") - begin
+        except TimeoutError:
+            return None
 
     async def _edit(
         self, space: str, seconds: float, group: asyncio.TaskGroup | None = None
@@ -172,21 +183,25 @@ class Storm:
         def holds(one: Json) -> bool:
             return value_of(one) == DECLARED and version(one) > after
 
-        self.healed[name] = await self.watched.when(name, holds)
+        with contextlib.suppress(TimeoutError):  # what is missing is reported
+            async with asyncio.timeout(self.latest):
+                self.healed[name] = await self.watched.when(name, holds)
 
-    async def _told(self, after: int) -> int:
+    async def _told(self, after: int) -> Json:
         """
-        Return how many different objects were told of, when the deliveries are gone.
+        Return what was told, when all is and the deliveries are gone, or when it has come to rest.
         """
-        async with asyncio.timeout(LATEST):
-            while True:
-                told = [
-                    one for one in await drifts(self.bus, after=after) if NAMESPACE in one.object
-                ]
-                left, _ = (await sizes(self.bus, "DELIVERIES"))["DELIVERIES"]
-                if len({one.object for one in told}) >= len(self.names) and not left:
-                    return len(told)
-                await asyncio.sleep(SAMPLE)
+        wanted, state, since = set(self.names), (-1, -1), time.monotonic()
+        while True:
+            told = [one.object for one in await drifts(self.bus, after=after)]
+            names = [name for name in (one.rpartition("/")[2] for one in told) if name in wanted]
+            left, _ = (await sizes(self.bus, "DELIVERIES"))["DELIVERIES"]
+            silent = wanted.difference(names)
+            if (len(names), left) != state:
+                state, since = (len(names), left), time.monotonic()
+            if not (silent or left) or time.monotonic() - since > REST:
+                return {"told": len(names), "not_told": sorted(silent), "not_delivered": left}
+            await asyncio.sleep(SAMPLE)
 
     async def _sample(self) -> None:
         outbox = self.system.home / ".setpoint" / "data" / "reconciler" / "outbox"
@@ -205,13 +220,13 @@ class Storm:
             await asyncio.sleep(SAMPLE)
 
 
-async def measure(sets: int, each: int, seconds: float) -> Json:
+async def measure(sets: int, each: int, seconds: float, latest: float) -> Json:
     """
     Start a system and measure on it.
     """
     with tempfile.TemporaryDirectory(prefix="setpoint-bench-") as home:
         async with running(Path(home)) as system, bus_of(system) as bus:
-            return await Storm(system, bus, sets, each).run(seconds)
+            return await Storm(system, bus, sets, each, latest).run(seconds)
 
 
 def rows(samples: Sequence[Json]) -> list[list[object]]:
@@ -231,13 +246,17 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=50, help="Kustomizations")
     parser.add_argument("--each", type=int, default=100, help="objects of each")
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument(
+        "--latest", type=float, default=300.0, help="seconds after which an object counts as lost"
+    )
     given = parser.parse_args()
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    result = asyncio.run(measure(given.sets, given.each, given.seconds))
+    result = asyncio.run(measure(given.sets, given.each, given.seconds, given.latest))
     print(table(rows(result["samples"])))
     for key, value in result.items():
         if key not in {"samples", "usage"}:
-            print(f"{key.replace('_', ' ')}: {value}")
+            text = f"{len(value)} {value[:20] or ''}" if isinstance(value, list) else value
+            print(f"{key.replace('_', ' ')}: {text}")
     write("storm", result)
 
 

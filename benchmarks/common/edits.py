@@ -1,13 +1,14 @@
 """
-What people and other programs do to objects by hand, and whom a report of it must name.
+What people and other programs do to objects by hand, and what a report of it must say.
 
 Each edit changes something that is declared. What sets a value leaves its manager's name in the
-object; what removes a value, or the object, leaves no trace.
+object; what removes a value, or the object, leaves no trace. Each says by path what was there and
+what came: ``None`` for nothing, a count for a list, and never a value that may be secret.
 """
 
 import copy
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.common.hands import Hands
@@ -17,16 +18,18 @@ UNTRACED = "a client that left no trace"
 NAMESPACE = "drift"
 Json = dict[str, Any]
 Do = Callable[[Hands, Resource, Json], Awaitable[Json | None]]
+Fields = Mapping[str, tuple[object, object]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """
-    One thing that is done; ``manager`` is who a report must name.
+    One thing that is done; a report must name ``manager``, and ``fields`` from what to what.
     """
 
     name: str
     do: Do
+    fields: Fields = field(default_factory=dict)
     manager: str = UNTRACED
     gone: bool = False
 
@@ -45,6 +48,24 @@ _FIELDS: dict[str, tuple[Json, Json]] = {
     "ServiceAccount": ({"automountServiceAccountToken": True}, _TOLD),
     "Role": ({"rules": [_RULE]}, _TOLD),
 }
+_ONE = "(1 items)"
+_HIDDEN = ("***", "***")
+_TOLD_FIELDS: Fields = {"metadata.annotations.told": ("ours", None)}
+# By kind: what is to be told of both. A path with "token" in it is hidden, and Secrets are.
+_SAID: dict[str, tuple[Fields, Fields]] = {
+    "ConfigMap": ({"data.first": ("ours", "by hand")}, {"data.second": ("ours", None)}),
+    "Secret": ({"data.first": _HIDDEN}, {"data.second": _HIDDEN}),
+    "Service": ({"spec.selector.app": ("app", "other")}, _TOLD_FIELDS),
+    "Deployment": (
+        {"spec.minReadySeconds": (3, 7)},
+        {"spec.template.spec.serviceAccountName": ("app", None)},
+    ),
+    "Ingress": ({"spec.rules": (_ONE, _ONE)}, {"spec.tls": (_ONE, None)}),
+    "ServiceAccount": ({"automountServiceAccountToken": _HIDDEN}, _TOLD_FIELDS),
+    "Role": ({"rules": (_ONE, _ONE)}, _TOLD_FIELDS),
+}
+# A selector is one value to whoever applies it: what is not applied goes.
+_APPLIED: dict[str, Fields] = {"Service": {"spec.selector.tier": ("front", None)}}
 _LABEL = {"metadata": {"labels": {"team": "by-hand"}}}
 _NO_LABEL = {"metadata": {"labels": {"team": None}}}
 _MORE = {"metadata": {"annotations": {"example.com/seen": "by hand"}}}  # nobody declares it
@@ -126,35 +147,53 @@ async def _delete(hands: Hands, kind: Resource, live: Json) -> None:
     await hands.kube.delete(kind, where["namespace"], where["name"])
 
 
+def _team(kind: str, value: str | None) -> Fields:
+    # The objects of this kind are called secret-…, and a name hides as a path does.
+    return {"metadata.labels.team": _HIDDEN if kind == "Secret" else ("ours", value)}
+
+
 def edits(kind: str) -> tuple[Edit, ...]:
     """
     Return what can be done to an object of a kind.
     """
     patch, removal = _FIELDS[kind]
+    set_, unset = _SAID[kind]
     both = _merged(patch, _MORE)
+    put, edit, label = "kubectl-replace", "kubectl-edit", "kubectl-label"
+
+    def named(name: str, do: Do, manager: str, fields: Fields) -> Edit:
+        return Edit(name=name, do=do, manager=manager, fields=fields)
+
     common = (
-        Edit(name="merge patch", do=_merge(patch, "kubectl-patch"), manager="kubectl-patch"),
-        Edit(name="edit", do=_strategic(_LABEL, "kubectl-edit"), manager="kubectl-edit"),
-        Edit(name="edit and add", do=_merge(both, "kubectl-edit"), manager="kubectl-edit"),
-        Edit(name="JSON patch", do=_json("/metadata/labels/team", "x", "tool"), manager="tool"),
-        Edit(name="replace", do=_put(both, "kubectl-replace"), manager="kubectl-replace"),
-        Edit(name="apply", do=_applied(both, "other-gitops"), manager="other-gitops"),
-        Edit(name="label", do=_strategic(_LABEL, "kubectl-label"), manager="kubectl-label"),
-        Edit(name="remove a field", do=_merge(removal, "kubectl-edit")),
-        Edit(name="remove a label", do=_strategic(_NO_LABEL, "kubectl-label")),
-        Edit(name="replace without", do=_put(removal, "kubectl-replace")),
+        named("merge patch", _merge(patch, "kubectl-patch"), "kubectl-patch", set_),
+        named("edit", _strategic(_LABEL, edit), edit, _team(kind, "by-hand")),
+        named("edit and add", _merge(both, edit), edit, set_),
+        named("JSON patch", _json("/metadata/labels/team", "x", "tool"), "tool", _team(kind, "x")),
+        named("replace", _put(both, put), put, set_),
+        named(
+            "apply",
+            _applied(both, "other-gitops"),
+            "other-gitops",
+            {**set_, **_APPLIED.get(kind, {})},
+        ),
+        named("label", _strategic(_LABEL, label), label, _team(kind, "by-hand")),
+        named("remove a field", _merge(removal, edit), UNTRACED, unset),
+        named("remove a label", _strategic(_NO_LABEL, label), UNTRACED, _team(kind, None)),
+        named("replace without", _put(removal, put), UNTRACED, unset),
         Edit(name="delete", do=_delete, gone=True),
     )
     return common + (_DEPLOYMENT if kind == "Deployment" else ())
 
 
 _IMAGE: Json = {"containers": [{"name": "app", "image": "registry.example.com/app:by-hand"}]}
+_OURS, _APP = "registry.example.com/app:v1", "spec.template.spec.containers[name=app]"
 _DEPLOYMENT = (
-    Edit(name="scale", do=_scale, manager="kubectl"),
+    Edit(name="scale", do=_scale, manager="kubectl", fields={"spec.replicas": (0, 2)}),
     Edit(
         name="set image",
         do=_strategic({"spec": {"template": {"spec": _IMAGE}}}, "kubectl-set"),
         manager="kubectl-set",
+        fields={f"{_APP}.image": (_OURS, "registry.example.com/app:by-hand")},
     ),
 )
 _VERSIONS = {
@@ -166,13 +205,14 @@ _VERSIONS = {
     "Ingress": "networking.k8s.io/v1",
     "Role": "rbac.authorization.k8s.io/v1",
 }
-_CONTAINER = {"name": "app", "image": "registry.example.com/app:v1"}
+_CONTAINER = {"name": "app", "image": _OURS}
 _LABELS = {"app": "app", "tier": "front"}
 _BACKEND = {"service": {"name": "app", "port": {"number": 80}}}
 _PATHS = {"paths": [{"path": "/", "pathType": "Prefix", "backend": _BACKEND}]}
 _BODIES: dict[str, Json] = {
     "ConfigMap": {"data": {"first": "ours", "second": "ours"}},
-    "Secret": {"data": {"first": "b3Vycw==", "second": "b3Vycw=="}},
+    # Not what the others hold: a value of a Secret is hidden wherever it stands.
+    "Secret": {"data": {"first": "aGlkZGVuLTE=", "second": "aGlkZGVuLTI="}},
     "Service": {"spec": {"selector": _LABELS, "ports": [{"name": "http", "port": 80}]}},
     "Deployment": {
         "spec": {

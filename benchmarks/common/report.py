@@ -29,9 +29,11 @@ def say(text: str) -> None:
 
 def summary(seconds: Sequence[float]) -> dict[str, Any]:
     """
-    Return the figures of one measurement, in milliseconds.
+    Return the figures of one measurement, in milliseconds; none where nothing was measured.
     """
     values = sorted(value * 1000 for value in seconds)
+    if not values:
+        return {"n": 0, "p50_ms": None, "p99_ms": None, "max_ms": None}
     last = values[min(len(values) - 1, round(0.99 * (len(values) - 1)))]
     return {
         "n": len(values),

@@ -3,9 +3,10 @@ What the system told, from the streams, and how large the streams are.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.common.system import System
@@ -17,12 +18,12 @@ _PREFIX = "kustomize.toolkit.fluxcd.io/"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """
-    One drift event: the object as Kind/namespace/name, who did it, and the fields' paths.
+    One drift event: the object as Kind/namespace/name, who did it, and from what to what by path.
     """
 
     object: str
     manager: str
-    fields: tuple[str, ...]
+    fields: Mapping[str, tuple[Any, Any]]
     message: str
 
 
@@ -50,12 +51,12 @@ async def drifts(bus: Bus, *, after: int = 0) -> list[Told]:
         if event["reason"] != "DriftDetected":
             continue
         facts = {key.removeprefix(_PREFIX): value for key, value in event["metadata"].items()}
-        paths = tuple(row["path"] for row in json.loads(facts["fields"]))
+        rows = json.loads(facts["fields"])
         found.append(
             Told(
                 object=facts["object"],
                 manager=facts["manager"],
-                fields=paths,
+                fields={row["path"]: (row["from"], row["to"]) for row in rows},
                 message=event["message"],
             )
         )
