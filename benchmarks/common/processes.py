@@ -87,11 +87,13 @@ def children(pid: int) -> list[int]:
     return sorted(found)
 
 
-def ground(system: System) -> dict[str, int]:
+def ground(parent: int) -> dict[str, int]:
     """
     Return the process ids of what the services stand on: the control plane's parts and NATS.
+
+    ``parent`` is the process that started them.
     """
-    found, new = {}, children(system.up)
+    found, new = {}, children(parent)
     while new:
         for pid in new:
             with suppress(OSError):  # it has ended
@@ -106,7 +108,7 @@ def parts(system: System) -> dict[str, int]:
     """
     Return the process ids of everything, by name; workers are numbered.
     """
-    found = ground(system) | {"setpoint up": system.up, "this program": os.getpid()}
+    found = ground(system.up) | {"setpoint up": system.up, "this program": os.getpid()}
     for name in SERVICES:
         pid = system.pid(name)
         found[name] = pid
