@@ -96,7 +96,11 @@ class BusStore:
         now = time.monotonic()
         self._young = {name: until for name, until in self._young.items() if until > now}
         wanted = {digest.hex for digest in digests} | self._young.keys()
-        await asyncio.to_thread(self._forget, wanted)
+        try:
+            await asyncio.to_thread(self._forget, wanted)
+        except OSError as exc:
+            # A disk that turned read-only: what is not in use takes room, and no more.
+            log.error("old artifacts not removed", error=exc.strerror)  # noqa: TRY400
         if orphans := await self._objects.sweep():
             log.info("unfinished objects removed", count=orphans)
 

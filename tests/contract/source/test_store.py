@@ -83,3 +83,10 @@ async def test_a_full_disk_is_said_and_nothing_is_stored_without_its_copy(real, 
     part.unlink()
     await real.put(ONE)
     assert await real.ensure(ONE.digest)
+
+
+async def test_a_disk_that_gives_no_room_back_ends_no_work(real, tmp_path):
+    (tmp_path / "artifacts" / "old.tar.gz").mkdir()  # is not removed as a file is
+    await real.put(ONE)
+    await real.keep(frozenset({ONE.digest}))
+    assert await real.ensure(ONE.digest)
