@@ -53,6 +53,8 @@ async def test_a_disk_that_loses_its_power_and_then_turns_read_only_loses_nothin
             await nats.start()
             await service.start()
             await works(service)
+            # What finds no room behind others that still wait is refused, and counted.
+            await eventually("no event waits", lambda: all_sent(service))
             said = len(service.said())
             disk.turn_read_only()
             if name in NEED_IT:
@@ -71,6 +73,12 @@ async def works(service: Service) -> None:
     """
     await service.ports()
     await asyncio.sleep(CALM)
+
+
+async def all_sent(service: Service) -> bool:
+    lines = (await service.metrics()).splitlines()
+    waiting = [one for one in lines if one.startswith("setpoint_outbox_bytes")]
+    return all(float(one.rpartition(" ")[2]) == 0 for one in waiting)
 
 
 async def tells(service: Service, since: int, words: str) -> bool:
