@@ -201,6 +201,15 @@ class Machine(Stage):
             self.world.receipts.saved.clear()
         self._begin()
 
+    @rule(back=st.integers(1, 3), lost=st.booleans())
+    def start_behind(self, back, lost):
+        """
+        Start the service beside an API server that shows an older state of the source at first.
+        """
+        if lost:
+            self.world.receipts.saved.clear()
+        self._begin_behind(back)
+
     @rule(down=st.booleans())
     def lose_bus(self, down):
         self.world.receipts.down = down

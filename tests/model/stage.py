@@ -91,6 +91,15 @@ class Stage(RuleBasedStateMachine):
         if self.world.source is not None:
             self.oracle.heard = len(self.oracle.history)
 
+    def _begin_behind(self, back):
+        place = max(len(self.oracle.history) - back, 1)
+        older = self.oracle.history[place - 1].source
+        if older.uid != self.uid:  # of another object of that name nothing is known to be older
+            return
+        self.world.source = older
+        self._begin()
+        self.oracle.heard = place
+
     def _see(self):
         self.world.source = self.oracle.history[-1].source
         self._hear()

@@ -36,6 +36,17 @@ def test_an_object_that_moves_back_to_who_still_has_it_recorded_is_never_away():
     machine.teardown()
 
 
+def test_who_starts_beside_an_older_state_of_the_source_leaves_what_is_newer():
+    machine = Machine()
+    machine.begin(where=("app", "-", "-"))
+    machine.push(changed={"one"}, heard=True, where=("app", "app", "-"))
+    machine.work(seconds=0)
+    machine.start_behind(back=1, lost=True)
+    machine.work(seconds=0)
+    assert set(machine.world.configs()) == {"one", "two", "strange"}
+    machine.teardown()
+
+
 def test_nothing_is_deleted_because_nothing_was_rendered():
     machine = Machine()
     machine.begin(where=("app", "-", "other"))
