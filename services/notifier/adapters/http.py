@@ -11,6 +11,7 @@ import aiohttp
 from services.notifier.core.wire import Reply, Request
 from shared.errors import TransientError
 from shared.runtime.addresses import AddressPolicy, PolicyResolver, TargetForbidden, guarded
+from shared.runtime.names import Names
 
 ANSWER_LIMIT = 64 * 1024  # bytes of an answer that are read
 # Connections at once: many slow Providers must not keep the others waiting for one.
@@ -24,8 +25,9 @@ class WebhookChannel:
     Sends requests; use it as an async context manager.
     """
 
-    def __init__(self, policy: AddressPolicy) -> None:
+    def __init__(self, policy: AddressPolicy, names: Names | None = None) -> None:
         self._policy = policy
+        self._names = names
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -34,7 +36,7 @@ class WebhookChannel:
         """
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                resolver=PolicyResolver(self._policy),
+                resolver=PolicyResolver(self._policy, self._names),
                 socket_factory=guarded(self._policy),
                 limit=_CONNECTIONS,
                 limit_per_host=_PER_HOST,

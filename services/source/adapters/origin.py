@@ -25,10 +25,10 @@ class GitOrigin:
     The port ``Origin`` on Git.
     """
 
-    def __init__(self, workers: Workers, policy: AddressPolicy) -> None:
+    def __init__(self, workers: Workers, policy: AddressPolicy, names: Names | None = None) -> None:
         self._workers = workers
         self._policy = policy
-        self._names = Names()
+        self._names = names or Names()
         self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(PER_HOST)
         )

@@ -5,12 +5,13 @@ HTTP to one origin: vetted addresses only, no redirect to elsewhere, a bound on 
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NewConnectionError
+from urllib3.util import parse_url
 
 CONNECT_TIMEOUT = 10.0  # seconds
 IDLE_TIMEOUT = 30.0  # seconds in which the origin sends nothing
@@ -57,7 +58,7 @@ class OriginPool(urllib3.PoolManager):
             retries=False,
             **tls,
         )
-        self._origin = origin
+        self._origin = origin_of(origin)
         self._hear = hear
         self.pool_classes_by_scheme = _pools(addresses)
 
@@ -105,12 +106,16 @@ def _counted(
 
 def origin_of(url: str) -> str:
     """
-    Return scheme, host and port of a URL.
+    Return scheme, host and port of a URL, or "" if it has none that can be dialled.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}:{parts.port or _PORTS.get(parts.scheme, 0)}"
+    # By the reader of the library that dials: others find another host in the same text.
+    try:
+        parts = parse_url(url)
+    except LocationParseError:
+        return ""
+    if parts.scheme not in _PORTS or not parts.host:
+        return ""
+    return f"{parts.scheme}://{parts.host}:{parts.port or _PORTS[parts.scheme]}"
 
 
 def dial(addresses: Sequence[str], port: int, timeout: float = CONNECT_TIMEOUT) -> socket.socket:
