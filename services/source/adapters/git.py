@@ -22,6 +22,7 @@ from dulwich.pack import PackData, PackInflater
 from services.source.adapters.client import Talk, connect
 from services.source.adapters.job import Answer, Job
 from services.source.adapters.tree import read_tree
+from services.source.adapters.trouble import legible
 from services.source.core.reference import FAILED, HEADS, Reference
 from shared.artifact import encode_index, index, pack
 from shared.errors import TransientError
@@ -208,12 +209,13 @@ class _Visit:
 def _packed(visit: _Visit, spool: IO[bytes]) -> tuple[Answer, bytes, bytes]:
     revision = visit.revision
     assert revision is not None  # noqa: S101 - a visit that did not find one has raised
-    store = _store(spool, visit.object_format, Path(visit.job.where))
-    try:
-        commit = _commit(store, revision)
-        tree = read_tree(store, commit.tree, visit.job.ignore)
-    finally:
-        store.close()
+    with legible():
+        store = _store(spool, visit.object_format, Path(visit.job.where))
+        try:
+            commit = _commit(store, revision)
+            tree = read_tree(store, commit.tree, visit.job.ignore)
+        finally:
+            store.close()
     archive, entries = pack(tree), encode_index(index(tree))
     subject = commit.message.decode(errors="replace").lstrip().partition("\n")[0]
     answer = Answer(

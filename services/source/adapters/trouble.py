@@ -7,6 +7,7 @@ import errno
 import re
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from urllib.parse import quote
 
 from urllib3.exceptions import (
@@ -19,7 +20,7 @@ from urllib3.exceptions import (
 from services.source.adapters.job import Answer, Job
 from services.source.adapters.pool import IDLE_TIMEOUT, HttpRefusal, NotGit
 from services.source.core.reference import FAILED
-from shared.errors import MalformedError, SetpointError
+from shared.errors import MalformedError, SetpointError, TransientError
 
 _UNREACHABLE = "check spec.url, and that the host can be reached from the source service"
 _MESSAGE = 600  # characters; what a server says is its own affair
@@ -77,6 +78,23 @@ def explain(job: Job, error: BaseException) -> Answer:
         message=masked(message, job.credentials),
         retry_after=retry_after,
     )
+
+
+@contextmanager
+def legible() -> Iterator[None]:
+    """
+    Say of what an origin sent that it cannot be read, whatever the library stumbles over.
+    """
+    try:
+        yield
+    except (SetpointError, OSError, MemoryError):
+        raise
+    except Exception as exc:
+        raise TransientError(
+            f"the objects that the origin sent cannot be read ({type(exc).__name__}: {exc}); if "
+            "this stays, check the repository there with git fsck",
+            reason=FAILED,
+        ) from exc
 
 
 def masked(message: str, secrets: dict[str, str]) -> str:
