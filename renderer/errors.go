@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -33,7 +34,7 @@ func asFailure(kind string, err error) *failure {
 	if errors.As(err, &known) {
 		return known
 	}
-	return &failure{kind: kind, message: relative(err.Error())}
+	return &failure{kind: kind, message: discreet(relative(err.Error()))}
 }
 
 // relative names files as the artifact does: the mount point means nothing to a reader.
@@ -41,6 +42,29 @@ func relative(message string) string {
 	message = strings.ReplaceAll(message, mount+"/", "")
 	for _, quote := range []string{"'", "\"", "`"} {
 		message = strings.ReplaceAll(message, quote+mount+quote, quote+"."+quote)
+	}
+	return message
+}
+
+// Where kustomize repeats what it was given. The texts may hold anything, the closing marks too, so
+// each pattern takes all up to the last of those, and what comes last in a message goes first.
+var repeated = []struct {
+	text    *regexp.Regexp
+	instead string
+}{
+	{regexp.MustCompile(`(?s)\[patch: ".*"\]`), "the patch that is written there"},
+	{regexp.MustCompile(`(?s)(one of patch and path) in\n.*`), "$1"},
+	{regexp.MustCompile(`(?s)(at the same time)\n.*`), "$1"},
+	{regexp.MustCompile(`(?s)invalid literal source .*, expected key=value`), "expected key=value"},
+	{regexp.MustCompile(`(?s)(invalid utf8 bytes) : .*`), "$1"},
+	{regexp.MustCompile(`(?s)literal sources \[.*\]: `), "literals: "},
+	{regexp.MustCompile("(?s) with config: `.*`: "), ": "},
+}
+
+// discreet leaves out what a repository holds: it may be a Secret, and messages are for everybody.
+func discreet(message string) string {
+	for _, one := range repeated {
+		message = one.text.ReplaceAllString(message, one.instead)
 	}
 	return message
 }

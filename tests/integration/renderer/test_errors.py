@@ -2,6 +2,7 @@
 A build that fails says which file, and where it can, which line; what is odd but right passes.
 """
 
+import json
 from typing import Any
 
 import pytest
@@ -162,3 +163,37 @@ async def test_common_metadata_wins_over_what_is_there(render: Any, manifest: An
     metadata = rendered.objects[0]["metadata"]
     assert metadata["labels"] == {"team": "new", "own": "kept"}
     assert metadata["annotations"] == {"note": "set"}
+
+
+CANARY = "hunter2-4711"
+SECRET = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData: {{a: {CANARY}}}\n"
+
+
+def _patched(patch: str, **more: str) -> str:
+    return json.dumps({"resources": ["a.yaml"], "patches": [{"patch": patch, **more}]})
+
+
+def _made(**sources: list[str]) -> str:
+    return json.dumps({"secretGenerator": [{"name": "s", **sources}]})
+
+
+@pytest.mark.parametrize(
+    ("overlay", "words"),
+    [
+        (_made(literals=[CANARY]), "literals: expected key=value"),
+        (_made(literals=[f"a={CANARY}", f"b]: {CANARY}"]), "literals: expected key=value"),
+        (_made(literals=[f"a={CANARY}", f"a={CANARY}"]), "a"),
+        (_made(literals=[f"a={CANARY}"], envs=["x.env"]), "invalid utf8 bytes"),
+        (_patched(f"a: {CANARY}\n b`: {CANARY}"), "PatchTransformer: unable to parse"),
+        (_patched(f"a: {CANARY}", path="a.yaml"), "at the same time"),
+        (_patched(f'[{{"op": "x", "path": "/a", "value": "{CANARY}"}}]'), "patch"),
+    ],
+)
+async def test_what_a_repository_holds_is_not_repeated(
+    overlay: str, words: str, render: Any
+) -> None:
+    no_text = f"{CANARY}=".encode() + b"\xff\n"
+    files = {"app/kustomization.yaml": overlay, "app/a.yaml": SECRET, "app/x.env": no_text}
+    with pytest.raises(RenderFailed, match=words) as failed:
+        await render(files)
+    assert CANARY not in failed.value.message
