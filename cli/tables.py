@@ -103,8 +103,17 @@ def show_document(document: dict[str, Any], output: str) -> None:
     Print a document as JSON or YAML.
     """
     if output == "json":
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+        typer.echo("".join(map(_escaped, text)))
         return
     import yaml  # noqa: PLC0415 - other outputs need not wait for this import
 
-    typer.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    if not text.replace("\n", "").isprintable():
+        # All beyond ASCII is escaped then: YAML keeps characters that turn the text around.
+        text = yaml.safe_dump(document, sort_keys=False)
+    typer.echo(text, nl=False)
+
+
+def _escaped(one: str) -> str:
+    return one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1]

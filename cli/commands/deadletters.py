@@ -98,7 +98,7 @@ def show(id_: Annotated[int, typer.Argument(metavar="ID", help="Number from `lis
     kept = cluster.plainly(work)
     facts = kept.to_json()
     facts["payload"] = readable(kept.letter)
-    typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+    tables.show_document(facts, "json")
 
 
 def replay(ids: _Ids = None, every: _All = False) -> None:  # noqa: FBT002 - a flag

@@ -32,6 +32,16 @@ def test_objects_are_printed_for_programs(capsys):
     assert yaml.safe_load(capsys.readouterr().out)["items"] == [{"name": "ä"}]
 
 
+@pytest.mark.parametrize("output", ["json", "yaml"])
+def test_what_is_printed_for_programs_cannot_turn_the_text_around(capsys, output):
+    text = "\x1b[2J\x9b \u202egnp.exe\u2066 ä \U000e0001"
+    tables.show_objects([{"name": text}], output)
+    printed = capsys.readouterr().out
+    assert printed.replace("\n", "").isprintable()
+    assert yaml.safe_load(printed)["items"] == [{"name": text}] or output == "json"
+    assert output == "yaml" or json.loads(printed)["items"] == [{"name": text}]
+
+
 @pytest.mark.parametrize(
     ("kind", "head"),
     [
