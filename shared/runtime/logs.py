@@ -4,6 +4,7 @@ Structured logs: one JSON object a line on stderr, in the keys that ``flux logs`
 Values of the type ``Secret`` never show; an object is bound once with ``bind_object``.
 """
 
+import json
 import logging
 import sys
 from collections.abc import MutableMapping
@@ -91,4 +92,9 @@ def _bounded(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping
 
 
 def _dump(event: Any, **_: Any) -> bytes:
-    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS)
+    data = orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS)
+    text = data.decode()
+    if text.isprintable():
+        return data
+    # What others wrote: a terminal must neither obey it nor turn it around.
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text).encode()
