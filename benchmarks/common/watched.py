@@ -67,12 +67,13 @@ class Watched:
         """
         Wait until something has held of all but ``left``.
         """
+        arrived: asyncio.Queue[float] = asyncio.Queue()
         moments = [self.when(name, holds) for name in names]
+        for moment in moments:
+            moment.add_done_callback(lambda done: arrived.put_nowait(done.result()))
         async with asyncio.timeout(TIMEOUT):
-            for count, moment in enumerate(asyncio.as_completed(moments), start=1):
-                if count > len(moments) - left:
-                    break
-                await moment
+            for _ in range(len(moments) - left):
+                await arrived.get()
 
 
 def version(one: Json) -> int:
