@@ -78,17 +78,22 @@ class Outbox:
         async with self._writing:
             self._notice_removal()
             if self._end + len(line) > self._limit:
-                self._refuse(entry)
                 return False
             try:
                 await _to_the_end(_append, self._path, self._end, line)
             except OSError as error:
-                # What the event tells of goes on all the same: drift is healed, status written.
-                self._refuse(entry)
-                log.error("event not kept", path=str(self._path), error=error.strerror)  # noqa: TRY400
+                log.warning("outbox not written", path=str(self._path), error=error.strerror)
                 return False
             self._end += len(line)
             return True
+
+    def refuse(self, entry: Entry) -> None:
+        """
+        Count an entry that nobody takes: what it tells of goes on all the same.
+        """
+        self.refused += 1
+        self._untold.add(entry.id)
+        log.error("event refused", subject=entry.subject, path=str(self._path))
 
     @property
     def note(self) -> RefusedNote | None:
@@ -123,10 +128,6 @@ class Outbox:
 
     def __repr__(self) -> str:
         return f"<Outbox {self._path.name} {self.size} of {self._limit} bytes wait>"
-
-    def _refuse(self, entry: Entry) -> None:
-        self.refused += 1
-        self._untold.add(entry.id)
 
     def _notice_removal(self) -> bool:
         # Whoever removed it removed what waited; what comes next must not stand behind a hole.

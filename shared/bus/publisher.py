@@ -14,6 +14,9 @@ log = structlog.get_logger()
 
 RETRY = 1.0  # seconds between attempts to empty the outbox while NATS is there
 DRAIN_TIMEOUT = 2.0  # seconds for one entry; nobody waits for it
+# Seconds that an event may wait which the disk does not take, while NATS is connected: healing and
+# statuses wait with it, and a NATS that stood still for a moment must cost no event.
+LAST_RESORT = 5.0
 
 
 class EventPublisher:
@@ -28,6 +31,7 @@ class EventPublisher:
         self._outbox = outbox
         self._author = author
         self._order = asyncio.Lock()
+        self._in_vain = False  # the last resort was tried since NATS last confirmed anything
         self._filled = asyncio.Event()
         if not outbox.empty or outbox.note:
             self._filled.set()
@@ -54,16 +58,18 @@ class EventPublisher:
             MalformedError: The event can never be sent.
 
         """
-        data = encode(envelope)
+        entry = Entry(subject=subject, id=envelope.id, data=encode(envelope))
         async with self._order:
             if self._outbox.empty:
                 try:
-                    await self._bus.publish_raw(subject, data, envelope.id, within=PUBLISH_TIMEOUT)
+                    await self._publish(entry, within=PUBLISH_TIMEOUT)
                 except (TransientError, WaitingError) as error:
                     log.debug("event goes to the outbox", error=error.message)
                 else:
                     return True
-            accepted = await self._outbox.append(Entry(subject=subject, id=envelope.id, data=data))
+            accepted = await self._outbox.append(entry) or await self._without_disk(entry)
+            if not accepted:
+                self._outbox.refuse(entry)
             self._filled.set()
         return accepted
 
@@ -97,9 +103,30 @@ class EventPublisher:
         self._outbox.told(note)
         log.error("events were refused", count=note.count)
 
+    async def _without_disk(self, entry: Entry) -> bool:
+        """
+        Send what waits, then this: the disk has no room for it, but NATS may have.
+
+        Only one event waits for a NATS that confirms nothing; those behind it are refused at once.
+        """
+        if self._in_vain or not self._bus.connected:
+            return False
+        try:
+            async with asyncio.timeout(LAST_RESORT):
+                await self._outbox.drain(self._send)
+                await self._publish(entry, within=LAST_RESORT)
+        except (TransientError, WaitingError, TimeoutError):
+            self._in_vain = True
+            return False
+        return True
+
     async def _send(self, entry: Entry) -> None:
         try:
-            await self._bus.publish_raw(entry.subject, entry.data, entry.id, within=DRAIN_TIMEOUT)
+            await self._publish(entry, within=DRAIN_TIMEOUT)
         except MalformedError as error:
             # It would hold up all others for ever.
             log.error("event dropped", subject=entry.subject, error=error.message)  # noqa: TRY400
+
+    async def _publish(self, entry: Entry, *, within: float) -> None:
+        await self._bus.publish_raw(entry.subject, entry.data, entry.id, within=within)
+        self._in_vain = False

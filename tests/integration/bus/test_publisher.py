@@ -1,9 +1,14 @@
 import asyncio
+import os
+import signal
 import time
+from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared.bus import Author, EventPublisher, Outbox, streams
+from shared.bus.publisher import LAST_RESORT
 from shared.errors import MalformedError
 from shared.messages import Event, payload_as
 from tests.fixtures.freeze import frozen
@@ -129,6 +134,64 @@ async def test_a_full_outbox_refuses_and_counts(nats_server, bus, tmp_path) -> N
     answers = [await publisher.accept(SUBJECT, message(SUBJECT, str(n))) for n in range(5)]
     assert answers == [True, False, False, False, False]
     assert publisher.refused == 4
+
+
+async def test_what_finds_no_room_goes_behind_what_waits_where_nats_is_there(
+    nats_server, bus, tmp_path
+) -> None:
+    publisher = EventPublisher(bus, Outbox(tmp_path / "outbox", limit=400), AUTHOR)
+    await nats_server.server.kill()
+    assert await publisher.accept(SUBJECT, message(SUBJECT, "1"))
+    await nats_server.restart()
+    await answering(bus)
+    assert await publisher.accept(SUBJECT, message(SUBJECT, "2"))
+    assert publisher.refused == 0
+    assert await stored(bus) == ["1", "2"]
+
+
+async def test_where_the_disk_takes_nothing_an_event_waits_for_a_nats_that_stood_still(
+    nats_server, bus, tmp_path
+) -> None:
+    publisher = EventPublisher(bus, without_a_disk(tmp_path), AUTHOR)
+    with capture_logs() as lines, frozen(nats_server.server.pid):
+
+        async def no_disk() -> bool:
+            return any(line["event"] == "outbox not written" for line in lines)
+
+        async with asyncio.TaskGroup() as group:
+            accepting = group.create_task(publisher.accept(SUBJECT, message(SUBJECT, "1")))
+            await until(no_disk)
+            os.kill(nats_server.server.pid, signal.SIGCONT)
+    assert accepting.result()
+    assert publisher.refused == 0
+    assert await stored(bus) == ["1"]
+
+
+async def test_without_disk_and_answer_one_event_waits_long_and_the_others_do_not(
+    nats_server, bus, tmp_path
+) -> None:
+    outbox = without_a_disk(tmp_path)
+    publisher = EventPublisher(bus, outbox, AUTHOR)
+    with frozen(nats_server.server.pid):
+        before = time.monotonic()
+        answers = [await publisher.accept(SUBJECT, message(SUBJECT, str(n))) for n in range(5)]
+        assert time.monotonic() - before < LAST_RESORT + 5
+    assert (answers, publisher.refused) == ([False] * 5, 5)
+    await answering(bus)
+    assert await publisher.accept(SUBJECT, message(SUBJECT, "5"))
+    with frozen(nats_server.server.pid):
+        async with asyncio.TaskGroup() as group:
+            accepting = group.create_task(publisher.accept(SUBJECT, message(SUBJECT, "6")))
+            await asyncio.wait({accepting}, timeout=1)
+            assert not accepting.done(), "after an answer it is worth waiting again"
+            os.kill(nats_server.server.pid, signal.SIGCONT)
+    assert accepting.result()
+
+
+def without_a_disk(tmp_path: Path) -> Outbox:
+    outbox = Outbox(tmp_path / "outbox")
+    (tmp_path / "outbox").symlink_to("/dev/full")
+    return outbox
 
 
 async def told(bus) -> list[Event]:
