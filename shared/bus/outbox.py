@@ -2,8 +2,8 @@
 The outbox: events that NATS has not confirmed yet, on the disk of the service.
 
 One line per event: a checksum, then JSON. A line is accepted when it is synced. How far it was sent
-is remembered in a second file; when all is sent, the first is emptied. A crash between sending and
-remembering sends again, with the same id.
+is remembered in a second file, once for some lines; when all is sent, the first is emptied. A crash
+between sending and remembering sends again, with the same ids.
 """
 
 import asyncio
@@ -23,6 +23,9 @@ from shared.bus.tally import RefusedNote, Tally
 log = structlog.get_logger()
 
 LIMIT = 64 * 1024 * 1024  # bytes
+# Bytes of lines that are read and remembered as sent at once: some fifty events, which a crash may
+# send again.
+BATCH = 64 * 1024
 _CHECKSUM = 8  # hex digits of crc32
 
 
@@ -35,6 +38,17 @@ class Entry:
     subject: str
     id: str
     data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """
+    A line of the file, from ``start`` to ``end``; no entry if it is damaged.
+    """
+
+    start: int
+    end: int
+    entry: Entry | None
 
 
 Send = Callable[[Entry], Awaitable[None]]
@@ -51,6 +65,7 @@ class Outbox:
         self._limit = limit
         self._writing = asyncio.Lock()
         self._draining = asyncio.Lock()
+        self._removals = 0  # of the file by somebody else: offsets of before mean nothing now
         self.refused = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         self._untold = Tally(path.with_name(path.name + ".refused"))
@@ -116,33 +131,46 @@ class Outbox:
         """
         sent = 0
         async with self._draining:
-            while not self.empty:
-                if self._notice_removal():
-                    break
-                entry, after = await asyncio.to_thread(_read_line, self._path, self._done)
-                if entry is not None:
-                    await send(entry)
+            while not self.empty and not self._notice_removal():
+                sent += await self._drain_some(send)
+        return sent
+
+    async def _drain_some(self, send: Send) -> int:
+        removals, last, sent = self._removals, None, 0
+        lines = await asyncio.to_thread(_read_lines, self._path, self._done, self._end)
+        try:
+            for line in lines:
+                if line.entry is not None:
+                    await send(line.entry)
                     sent += 1
-                await self._mark(self._done, after)
+                last = line
+        finally:
+            if last is not None:
+                await self._mark(last, removals)
         return sent
 
     def __repr__(self) -> str:
         return f"<Outbox {self._path.name} {self.size} of {self._limit} bytes wait>"
 
     def _notice_removal(self) -> bool:
-        # Whoever removed it removed what waited; what comes next must not stand behind a hole.
-        gone = not self.empty and not self._path.exists()
+        # Whoever removed it, or cut it short, removed what waited; what comes next must not stand
+        # behind a hole.
+        gone = not self.empty and _size(self._path) < self._end
         if gone:
             log.error("outbox removed", path=str(self._path), lost_bytes=self.size)
             self._done = self._end = 0
+            self._removals += 1
         return gone
 
-    async def _mark(self, start: int, after: int) -> None:
+    async def _mark(self, last: _Line, removals: int) -> None:
         # Nothing here is synced: after a power cut some events go twice, which their ids bear.
         async with self._writing:
-            self._done = after
+            if removals != self._removals:
+                return
+            self._done = last.end
             if not self.empty:
-                keep(self._done_path, _done_mark(self._path, start, after))
+                with suppress(FileNotFoundError):  # removed just now, as the next look will find
+                    keep(self._done_path, _done_mark(self._path, last))
                 return
             try:
                 _clear(self._path, self._done_path)
@@ -177,14 +205,33 @@ def _append(path: Path, end: int, line: bytes) -> None:
         sync_directory(path.parent)
 
 
-def _read_line(path: Path, offset: int) -> tuple[Entry | None, int]:
-    with path.open("rb") as file:
-        file.seek(offset)
-        line = file.readline()
-    entry = _parse(line)
-    if entry is None:
-        log.error("outbox line damaged", path=str(path), offset=offset)
-    return entry, offset + len(line)
+def _read_lines(path: Path, offset: int, end: int) -> list[_Line]:
+    """
+    Return some lines, at least one; what begins at ``end`` or later may be half written.
+    """
+    found: list[_Line] = []
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            raw = file.readlines(BATCH)
+    except FileNotFoundError:
+        return found  # removed just now, as the next look will find
+    for one in raw:
+        if offset >= end:
+            break
+        entry = _parse(one)
+        if entry is None:
+            log.error("outbox line damaged", path=str(path), offset=offset)
+        found.append(_Line(start=offset, end=offset + len(one), entry=entry))
+        offset += len(one)
+    return found
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _clear(path: Path, done_path: Path) -> None:
@@ -193,12 +240,12 @@ def _clear(path: Path, done_path: Path) -> None:
     os.truncate(path, 0)
 
 
-def _done_mark(path: Path, start: int, after: int) -> bytes:
+def _done_mark(path: Path, last: _Line) -> bytes:
     # The checksum ties the offset to this very line: an offset that survived its file would else
     # hide lines of the next one.
     with path.open("rb") as file:
-        file.seek(start)
-        return b"%d %d %s" % (start, after, file.read(_CHECKSUM))
+        file.seek(last.start)
+        return b"%d %d %s" % (last.start, last.end, file.read(_CHECKSUM))
 
 
 def _recover(path: Path, done_path: Path) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.bus import Outbox
-from shared.bus.outbox import Entry
+from shared.bus.outbox import BATCH, Entry
 from shared.errors import TransientError
 
 
@@ -206,6 +206,72 @@ async def test_appending_while_draining_keeps_the_order(tmp_path: Path) -> None:
 
     await outbox.drain(send)
     assert taken == ["0", "1", "2"]
+
+
+async def test_many_entries_are_remembered_as_sent_by_few_writes(tmp_path: Path) -> None:
+    outbox = await filled(tmp_path / "outbox", 200)
+    notes: set[bytes] = set()
+
+    async def send(_: Entry) -> None:
+        if (tmp_path / "outbox.done").exists():
+            notes.add((tmp_path / "outbox.done").read_bytes())
+
+    assert await outbox.drain(send) == 200
+    assert len(notes) < 10
+
+
+async def test_entries_of_any_size_leave_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    sizes = [10, BATCH, 10, 10, BATCH // 2, BATCH // 2, 3 * BATCH, 10]
+    entries = [
+        Entry(subject="events.local", id=str(number), data=b"x" * size)
+        for number, size in enumerate(sizes)
+    ]
+    for one in entries:
+        assert await outbox.append(one)
+    sink = Sink()
+    assert await outbox.drain(sink) == len(entries)
+    assert sink.taken == entries
+
+
+async def test_what_was_sent_of_a_batch_that_fails_does_not_come_again(tmp_path: Path) -> None:
+    outbox = await filled(tmp_path / "outbox", 100)
+    sink = Sink(room=70)
+    with pytest.raises(TransientError):
+        await outbox.drain(sink)
+    rest = Sink()
+    await Outbox(tmp_path / "outbox").drain(rest)
+    assert [one.id for one in sink.taken + rest.taken] == [str(number) for number in range(100)]
+
+
+async def test_a_removal_while_entries_are_sent_hides_nothing_that_comes_after_it(
+    tmp_path: Path,
+) -> None:
+    outbox = await filled(tmp_path / "outbox", 3)
+    taken: list[str] = []
+
+    async def send(item: Entry) -> None:
+        taken.append(item.id)
+        if item.id == "1":
+            (tmp_path / "outbox").unlink()
+            await outbox.append(entry(7))
+
+    await outbox.drain(send)
+    assert "7" in taken
+    assert outbox.empty
+
+
+async def test_an_outbox_cut_short_loses_what_was_cut_and_takes_new_entries(
+    tmp_path: Path,
+) -> None:
+    outbox = await filled(tmp_path / "outbox", 3)
+    (tmp_path / "outbox").write_bytes(b"")
+    sink = Sink()
+    async with asyncio.timeout(5):
+        assert await outbox.drain(sink) == 0
+    await outbox.append(entry(7))
+    await outbox.drain(sink)
+    assert sink.taken == [entry(7)]
 
 
 def test_it_says_what_it_is(tmp_path: Path) -> None:
