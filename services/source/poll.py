@@ -76,6 +76,8 @@ class Lane:
         """
         Return when a pass is to begin.
         """
+        if self._running and artifact(self.obj) != artifact(self.working):
+            self.poke()  # somebody changed it behind our write, before this pass ended
         self._running = False
         while not self._woken.is_set() and not self._is_due():
             await self._pause()

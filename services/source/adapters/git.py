@@ -7,6 +7,7 @@ run, no configuration is read: objects are read from the pack that the origin se
 
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -262,7 +263,9 @@ def _unpacked(spool: IO[bytes]) -> Unpacked:
         data.check()
         return Unpacked((found.id, found) for found in PackInflater.for_pack_data(data))
     finally:
-        data.close()
+        # What failed may still hold a view of the file; the spool is the caller's to close.
+        with suppress(BufferError):
+            data.close()
 
 
 def _commit(store: Store, revision: Revision) -> Commit:

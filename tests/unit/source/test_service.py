@@ -238,6 +238,26 @@ async def test_a_lost_artifact_without_a_copy_is_fetched_again_as_the_same_revis
     assert len(world.store.stored) == 1
 
 
+async def test_an_artifact_that_is_taken_out_before_its_pass_ends_comes_back_at_once(world):
+    announce = world.announcer.announce
+
+    async def meanwhile(revision):
+        world.announcer.announce = announce
+        await announce(revision)
+        obj = world.declarations.objects["ns", "app"]
+        world.declarations._store(
+            ("ns", "app"), obj | {"status": obj["status"] | {"artifact": None}}
+        )
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    world.announcer.announce = meanwhile
+    world.declarations.declare("app")
+    await world.settle()
+    assert world.announcer.announce == announce
+    assert world.status["artifact"]
+
+
 async def test_a_suspended_source_is_left_alone_but_answers(world):
     world.declarations.declare("app", suspend=True)
     world.declarations.annotate("app", "now")
