@@ -29,6 +29,8 @@ class Marks:
         self.drifted: dict[ObjectKey, bool] = {}  # True: certainly, False: to be verified
         self._later: dict[ObjectKey, float] = {}  # monotonic seconds
         self._held: set[ObjectKey] = set()  # of those: not before, whatever is seen
+        self._period = 0.0  # seconds within which each object is looked at
+        self._check_at = float("inf")  # monotonic seconds: when the first one has to be
 
     def mark(self, key: ObjectKey, *, certain: bool) -> None:
         """
@@ -84,32 +86,50 @@ class Marks:
 
     def look_again(self) -> None:
         """
-        Mark what was left for later, where its time has come.
+        Mark what was left for later and what nobody read for long, where its time has come.
         """
         now = self._clock.monotonic()
         for key in [key for key, time in self._later.items() if time <= now]:
             del self._later[key]
             self._held.discard(key)
             self.drifted.setdefault(key, key in self._memory.standing)
+        if self._check_at <= now:
+            self._check(now)
 
-    def recheck(self, period: float, random: Callable[[], float]) -> None:
+    def look_at_standing(self) -> None:
         """
-        Mark what has to be looked at again: drift left standing, and what nobody read for long.
+        Mark the drift that was left standing.
         """
-        now = self._clock.monotonic()
         for key in self._memory.standing.keys() - self._held:
             self.drifted.setdefault(key, True)
-        for key in self._memory.receipts:
+
+    def plan_checks(self, period: float, random: Callable[[], float]) -> None:
+        """
+        Note when the first object has to be looked at that nobody writes.
+
+        Each has a time of its own: passes of many lanes at once, for one revision, read nothing.
+        """
+        now, self._period = self._clock.monotonic(), period
+        self._check_at = float("inf")
+        for key in self._memory.receipts.keys() - self._held:
             # The first time is spread over the period, so that objects do not come all at once.
             seen = self._memory.verified.setdefault(key, now - period * random())
-            if now - seen >= period and key not in self._held:
+            self._check_at = min(self._check_at, seen + period)
+
+    def _check(self, now: float) -> None:
+        self._check_at = now + self._period
+        for key in self._memory.receipts.keys() - self._held:
+            time = self._memory.verified.get(key, now) + self._period
+            if time > now:
+                self._check_at = min(self._check_at, time)
+            else:
                 self.drifted.setdefault(key, False)
 
     def next_time(self) -> float:
         """
         Return when an object has to be looked at, as monotonic seconds; infinite if none has to.
         """
-        times = [*self._later.values()]
+        times = [*self._later.values(), self._check_at]
         if self.drifted:  # what could not be looked at; everything else wakes the lane
             times.append(self._clock.monotonic() + VERIFY_EVERY)
-        return min(times, default=float("inf"))
+        return min(times)

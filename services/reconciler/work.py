@@ -170,13 +170,13 @@ class Work:
         lane.answering = lane.requested_at
         lane.health_moved.clear()
         if lane.settled and not lane.suspended:
-            period = verification_period(_interval(lane)).total_seconds()
-            lane.marks.recheck(period, random.random)
+            lane.marks.look_at_standing()
         lane.working = True
         try:
             ended = await self._tools.reconcile.run(lane)
         finally:
             lane.working = False
+        lane.marks.plan_checks(verification_period(_interval(lane)).total_seconds(), random.random)
         seconds = self.clock.monotonic() - began
         self._metrics.reconcile_duration.labels("Kustomization", lane.name, lane.namespace).observe(
             seconds

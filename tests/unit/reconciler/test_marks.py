@@ -169,3 +169,49 @@ async def test_a_failed_apply_leaves_the_mark_of_drift(lane, api, certain):
     )
     assert CONF.key in done.refused
     assert lane.marks.drifted == {CONF.key: certain}
+
+
+def many(lane, count):
+    """
+    Let a lane have applied some objects, and a pass have ended.
+    """
+    made = [desired("ConfigMap", f"conf{n}", "shop", data={"a": "1"}) for n in range(count)]
+    receipt = lane.memory.receipts[CONF.key]
+    lane.memory.receipts = {one.key: receipt for one in made}
+    return [one.key for one in made]
+
+
+def test_objects_that_nobody_writes_are_looked_at_one_by_one_within_the_period(lane, clock):
+    keys, ages = many(lane, 4), iter([0.2, 0.8, 0.4, 0.6])
+    lane.marks.plan_checks(100, lambda: next(ages))
+    seen = []
+    for _ in keys:
+        clock.advance(lane.next_time() - clock.monotonic())
+        lane.marks.look_again()
+        (key,) = lane.marks.drifted
+        assert not lane.marks.take(key)
+        lane.memory.verified[key] = clock.monotonic()
+        seen.append((key, round(clock.monotonic())))
+    assert {key for key, _ in seen} == set(keys)
+    assert [when for _, when in seen] == [20, 40, 60, 80]
+    assert lane.next_time() == pytest.approx(120)
+
+
+def test_a_pass_brings_no_look_forward_and_puts_none_off(lane, clock):
+    many(lane, 1)
+    lane.marks.plan_checks(100, lambda: 0.5)
+    for _ in range(7):
+        clock.advance(7)
+        lane.marks.plan_checks(100, lambda: 0.9)
+        lane.marks.look_again()
+        assert not lane.marks.drifted
+    assert lane.next_time() == 50
+
+
+def test_an_object_that_is_not_looked_at_when_it_should_be_keeps_no_lane_busy(lane, clock):
+    many(lane, 1)
+    lane.marks.plan_checks(100, lambda: 0.5)
+    clock.advance(50)
+    lane.marks.look_again()
+    lane.marks.drifted.clear()  # as where a mode leaves drift alone
+    assert lane.next_time() == 150

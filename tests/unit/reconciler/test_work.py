@@ -208,6 +208,47 @@ async def test_a_status_that_could_not_be_written_is_shown_to_nobody_afterwards(
         assert lane.pending is None
 
 
+class Counting:
+    """
+    Passes, and how many objects each of them reads.
+    """
+
+    def __init__(self, world, inner):
+        self.world, self.inner, self.reads = world, inner, []
+
+    async def run(self, lane):
+        before = len(self.world.cluster.read)
+        ended = await self.inner.run(lane)
+        self.reads.append(len(self.world.cluster.read) - before)
+        return ended
+
+
+async def test_what_nobody_read_for_long_is_read_by_itself_and_not_in_a_pass_for_a_revision():
+    world = World()
+    world.push(config("one"), config("two"))
+    world.declare()
+    process = world.start()
+    lane = await process.lane()
+    passes = Counting(world, process.reconcile)
+    async with working(world, process, lane, passes):
+        for number in range(3):
+            world.clock.advance(2000)
+            world.push(config("one"), config("two"), **{"notes.txt": f"{number}"})
+            process.hear()
+            lane.request(Urgency.ROUTINE)
+            await rest()
+            world.clock.advance(1)  # a status that nobody waits for is paced
+            await rest()
+        assert passes.reads == [0] * 4
+        world.cluster.read.clear()
+        lane.due = None
+        world.clock.advance(3600)
+        lane.wake.set()
+        await rest()
+    assert set(world.cluster.read) == {config_key("one"), config_key("two")}
+    assert passes.reads == [0] * 4
+
+
 async def test_a_dependency_that_becomes_ready_while_it_is_said_that_it_is_not_wakes_who_waits():
     world = World()
     world.push(config("one"))
