@@ -12,6 +12,7 @@ import structlog
 
 from services.reconciler.conclude import Conclude, Ended, health_check_keys
 from services.reconciler.core.drift import Mode, mode_of
+from services.reconciler.core.obstacles import overtaken
 from services.reconciler.core.receipt import decode
 from services.reconciler.core.schedule import next_pass, verification_period
 from services.reconciler.core.standing import fights_of
@@ -225,6 +226,8 @@ class Work:
         keys = [key for key in lane.marks.drifted if key in ours]
         for key in [key for key in lane.marks.drifted if key not in ours]:
             lane.marks.take(key)
+        if lane.source is not None and overtaken(lane.status, lane.source):
+            return  # what we know is older than what another process applies: a pass looks again
         if not keys or mode_of(lane.spec) is Mode.DISABLED:
             lane.marks.drifted.clear()
             return
