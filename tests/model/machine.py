@@ -94,9 +94,9 @@ class Machine(Stage):
     def announce_an_older_revision(self, back):
         if self.process:
             older = self.oracle.history[-min(back, len(self.oracle.history))]
-            known = self.oracle.history[self.oracle.heard - 1].source
+            known = self.oracle.history[self.process.heard - 1].source
             if older.source.uid != known.uid or older.source.sequence <= known.sequence:
-                self._do(self.process.announce(older.source))
+                self._do(self.process, self.process.announce(older.source))
 
     @rule(
         owner=owners,

@@ -3,6 +3,7 @@ What must hold at any moment, judged at each write of the API server while the r
 """
 
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from services.reconciler.core.conditions import attempted_source
@@ -37,36 +38,37 @@ class Oracle:
     Knows the whole history, which no process does.
     """
 
-    def __init__(self, world, claimed):
+    def __init__(self, world):
         self.world = world
         self.history: list[Revision] = []
-        self.heard = 0  # revisions that the process knows of
-        self.claimed = claimed  # the objects that an owner has said are its own
         self.broken = False
-        self._acting = False
+        # The process that writes; its tasks take that along, whoever else writes between them.
+        self._acting = ContextVar("acting", default=None)
         self.ours = set()  # uids of objects that the reconciler made or took over
+        self._attempted = {owner: set() for owner in OWNERS}  # places in the history
         self._orphans = set()  # uids of objects left behind by an owner, as declared
         world.api.watchers.append(self._watch)
 
     @contextmanager
-    def acting(self, *, ours=True):
+    def acting(self, process):
         """
-        Judge what is written within; not ``ours`` is what others do meanwhile.
+        Judge what a process writes within; None is for what others do meanwhile.
         """
-        before, self._acting = self._acting, ours
+        before = self._acting.set(process)
         try:
             yield
         except BaseException:
             self.broken = True
             raise
         finally:
-            self._acting = before
+            self._acting.reset(before)
 
     def newest(self, owner):
         """
         Return what an owner declares at the newest revision that the process knows of.
         """
-        return self.history[self.heard - 1].content[owner] if self.heard else None
+        heard = self._acting.get().heard
+        return self.history[heard - 1].content[owner] if heard else None
 
     def empty(self, owner):
         """
@@ -102,14 +104,14 @@ class Oracle:
         if key.kind == "Kustomization":
             if new is None:
                 self._ended(old)
-            elif self._acting:
+            elif self._acting.get():
                 self._said(old, new)
-        elif key.kind == "ConfigMap" and self._acting:
+        elif key.kind == "ConfigMap" and self._acting.get():
             if new is None:
                 self._deleted(key, old)
             else:
                 self._written(key, old, new)
-        if self._acting and (leaked := self.leaked()):
+        if self._acting.get() and (leaked := self.leaked()):
             raise BrokenPromiseError(f"{leaked} is recorded by nobody")
 
     def _deleted(self, key, old):
@@ -127,6 +129,10 @@ class Oracle:
             raise BrokenPromiseError(f"{key} was deleted by {owner} because nothing could be read")
         if key.name in content:
             raise BrokenPromiseError(f"{key} was deleted by {owner}, which declares it")
+        if key.name in self._recorded_content(owner):
+            raise BrokenPromiseError(
+                f"{key} was deleted by {owner}, which has recorded a newer one"
+            )
         for other in set(OWNERS) - {owner}:
             if self._takes(other, key):
                 raise BrokenPromiseError(f"{key} was deleted by {owner} and moves to {other}")
@@ -137,7 +143,7 @@ class Oracle:
             return False
         if declared["metadata"].get("deletionTimestamp"):
             return False
-        return key in self.claimed(owner)
+        return key in self._acting.get().claimed(owner)
 
     def _written(self, key, old, new):
         if not any(one["manager"] == MANAGER for one in new["metadata"]["managedFields"]):
@@ -158,17 +164,33 @@ class Oracle:
 
     def _floor(self, owner):
         """
-        Return the place of the newest revision that can be rendered, up to the recorded one.
+        Return the place of the newest revision that can be rendered, of those ever recorded.
+
+        What nobody worked at, as a newer one came too soon, is nobody's last good state.
         """
+        places = {*self._attempted[owner], self._recorded_place(owner)} - {-1}
+        return max((n for n in places if self.history[n].content[owner]), default=0)
+
+    def _recorded_place(self, owner):
         state = attempted_source(self.world.status(owner))
         place = -1
         for number, one in enumerate(self.history):
             same = state and (one.source.uid, one.source.sequence) == (state.uid, state.sequence)
             place = number if same else place
-        return max((n for n in range(place + 1) if self.history[n].content[owner]), default=0)
+        return place
+
+    def _recorded_content(self, owner):
+        """
+        Return what an owner declares at the recorded revision, if the process knows none so new.
+        """
+        place = self._recorded_place(owner)
+        return (
+            (self.history[place].content[owner] or {}) if place >= self._acting.get().heard else {}
+        )
 
     def _said(self, old, new):
         owner = new["metadata"]["name"]
+        self._attempted[owner].add(self._recorded_place(owner))
         before, after = (attempted_source((one or {}).get("status") or {}) for one in (old, new))
         if before and after and before.uid == after.uid and after.sequence < before.sequence:
             raise BrokenPromiseError(f"{owner} recorded an older revision")

@@ -61,7 +61,9 @@ class Running(Process):
         )
         self.lanes.on_kinds = lambda _: None
         self.lanes.is_trusted = lambda _: not self.blind
-        self.blind = False
+        self.blind = self.deaf = False
+        self.behind = False  # of the source, of which it hears nothing
+        self.heard = 0  # revisions that it knows of
         self._begun = set()
         self._seen_once = False
         for key, obj in list(world.api.objects.items()):
@@ -74,6 +76,20 @@ class Running(Process):
         Be gone: nothing is heard any more.
         """
         self.world.api.watchers.remove(self._watch)
+
+    @property
+    def sound(self):
+        """
+        Say whether it hears everything and may write.
+        """
+        return self.switch.leads and not (self.deaf or self.behind)
+
+    def claimed(self, owner):
+        """
+        Return the objects that an owner has said are its own.
+        """
+        lane = self.lanes.get("ns", owner)
+        return lane.claims.keys if lane and lane.claims else frozenset()
 
     def see_again(self):
         """
@@ -136,6 +152,8 @@ class Running(Process):
 
     def _watch(self, old, new):
         obj = new or old
+        if self.deaf:
+            return
         if _kind(obj) == (KUSTOMIZE, "Kustomization"):
             self._declared(old, new)
         elif not self.blind and (_labelled(old) or _labelled(new)):

@@ -20,15 +20,15 @@ INTERVAL, LONG = "10m", 660  # seconds until all intervals are over
 
 class Stage(RuleBasedStateMachine):
     """
-    The world, the process if one runs, and the oracle.
+    The world, the process if one runs, another one beside it if one does, and the oracle.
     """
 
     def __init__(self):
         super().__init__()
         self.runner = asyncio.Runner()
         self.world = World(HastyClock())
-        self.oracle = Oracle(self.world, self._claimed)
-        self.process = None
+        self.oracle = Oracle(self.world)
+        self.process = self.other = None
         self.values, self.count = {}, 0
         self.uid, self.sequence = "source-1", 0
         self.world.api.apply(config("strange"), manager="somebody")
@@ -37,6 +37,7 @@ class Stage(RuleBasedStateMachine):
         """
         Take all faults away: everything becomes as it is declared, and stays so.
         """
+        self._end_other()
         self._mend()
         for _ in range(12):
             self.world.clock.advance(LONG)
@@ -47,12 +48,14 @@ class Stage(RuleBasedStateMachine):
         self.world.clock.advance(LONG)
         self._work()
         assert self.world.versions() == before, "written although nothing changed"
+        assert not self.oracle.leaked(), f"{self.oracle.leaked()} is recorded by nobody"
 
     def teardown(self):
         try:
             if not self.oracle.broken:
                 self.calm_down()
         finally:
+            self._end_other()
             self._stop()
             self.runner.close()
 
@@ -89,7 +92,7 @@ class Stage(RuleBasedStateMachine):
         self._stop()
         self.process = Running(self.world, Storm())
         if self.world.source is not None:
-            self.oracle.heard = len(self.oracle.history)
+            self.process.heard = len(self.oracle.history)
 
     def _begin_behind(self, back):
         place = max(len(self.oracle.history) - back, 1)
@@ -98,16 +101,17 @@ class Stage(RuleBasedStateMachine):
             return
         self.world.source = older
         self._begin()
-        self.oracle.heard = place
+        self.process.heard = place
 
     def _see(self):
         self.world.source = self.oracle.history[-1].source
         self._hear()
 
     def _hear(self):
-        if self.process and self.world.source is not None:
-            self.oracle.heard = len(self.oracle.history)
-            self._do(self.process.look(self.world.source))
+        for process in (self.process, self.other):
+            if process and not process.behind and self.world.source is not None:
+                process.heard = len(self.oracle.history)
+                self._do(process, process.look(self.world.source))
 
     def _mend(self):
         self.world.api.refusals.clear()
@@ -141,7 +145,7 @@ class Stage(RuleBasedStateMachine):
 
     def _as_declared(self):
         for owner in OWNERS:
-            content = self.oracle.newest(owner)
+            content = self.oracle.history[-1].content[owner]
             live_ones = self.world.configs()
             for name, value in content.items():
                 assert live_ones.get(name, {}).get("v") == value, f"{name} is not as declared"
@@ -151,13 +155,18 @@ class Stage(RuleBasedStateMachine):
             assert applied == self.oracle.history[-1].source.revision
 
     def _work(self):
-        return self._do(self.process.turns())
+        return self._do(self.process, self.process.turns())
 
-    def _do(self, work):
-        with self.oracle.acting():
-            alive, answer = self.runner.run(lives(self.process, work))
-        if not alive:
+    def _do(self, process, work):
+        return self.runner.run(self._judged(process, work))
+
+    async def _judged(self, process, work):
+        with self.oracle.acting(process):
+            alive, answer = await lives(process, work)
+        if not alive and process is self.process:
             self._stop()
+        if not alive and process is self.other:
+            self._end_other()
         return answer
 
     def _stop(self):
@@ -165,9 +174,10 @@ class Stage(RuleBasedStateMachine):
             self.process.end()
         self.process = None
 
-    def _claimed(self, owner):
-        lane = self.process.lanes.get("ns", owner) if self.process else None
-        return lane.claims.keys if lane and lane.claims else frozenset()
+    def _end_other(self):
+        if self.other:
+            self.other.end()
+        self.other = None
 
     def _fresh(self):
         self.count += 1
@@ -188,7 +198,7 @@ class Stage(RuleBasedStateMachine):
         known = Inventory.parse(self.world.status(owner).get("inventory"))
         if key in known:
             return
-        with self.oracle.acting(ours=False):
+        with self.oracle.acting(None):
             recorded = known.union(Inventory({key: "v1"})).to_json()
             self.world.write_status({"inventory": recorded}, owner)
             body = config("second", v=self._fresh())

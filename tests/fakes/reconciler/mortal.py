@@ -1,7 +1,7 @@
 """A switch that ends a process at its n-th call of a port."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 
@@ -21,6 +21,7 @@ class Switch:
         self.calls: list[str] = []
         self.dead = False
         self._meanwhile: dict[str, Callable[[], object]] = {}
+        self._on_its_way: dict[tuple[str, int], Callable[[], Awaitable[object]]] = {}
 
     def guard(self, port: Any) -> Any:
         return _Mortal(port, self)
@@ -30,6 +31,20 @@ class Switch:
         Let something happen in the world just before the next call of this name.
         """
         self._meanwhile[name] = happens
+
+    def on_its_way(self, name: str, number: int, happens: Callable[[], Awaitable[object]]) -> None:
+        """
+        Let something happen while the ``number``-th call of this name from now on is on its way.
+        """
+        self._on_its_way = {(name, self.calls.count(name) + number): happens}
+
+    async def travel(self, name: str) -> None:
+        """
+        Let happen what happens while a call is on its way.
+        """
+        happens = self._on_its_way.pop((name, self.calls.count(name)), None)
+        if happens is not None:
+            await happens()
 
     def enter(self, name: str) -> None:
         if self.dead:
@@ -62,6 +77,7 @@ class _Mortal:
             async def call(*args: Any, **kwargs: Any) -> Any:
                 self._switch.enter(full)
                 number = len(self._switch.calls)
+                await self._switch.travel(full)
                 answer = await found(*args, **kwargs)
                 self._switch.leave(number)
                 return answer

@@ -15,7 +15,7 @@ from shared.kube.errors import (
 )
 from tests.fakes.reconciler.mortal import Switch
 
-_WRITES = frozenset(
+WRITES = frozenset(
     {
         "Cluster.apply",
         "Cluster.rewrite_managers",
@@ -43,17 +43,17 @@ class Fault:
         return self.name
 
 
-CALLS = sorted(_WRITES | _READS)
-_ANY = _WRITES | _READS
+CALLS = sorted(WRITES | _READS)
+_ANY = WRITES | _READS
 FAULTS = (
     Fault(name="429", error=TooManyRequests, calls=_ANY),
     Fault(name="500", error=ServerFailed, calls=_ANY),
     Fault(name="403", error=Forbidden, calls=_ANY),
-    Fault(name="409", error=Conflict, calls=_WRITES),
-    Fault(name="denied", error=AdmissionDenied, calls=_WRITES),
-    Fault(name="webhook down", error=WebhookFailed, calls=_WRITES),
+    Fault(name="409", error=Conflict, calls=WRITES),
+    Fault(name="denied", error=AdmissionDenied, calls=WRITES),
+    Fault(name="webhook down", error=WebhookFailed, calls=WRITES),
     Fault(name="no answer", error=Unreachable, calls=_ANY),
-    Fault(name="answer lost", error=Unreachable, calls=_WRITES, committed=True),
+    Fault(name="answer lost", error=Unreachable, calls=WRITES, committed=True),
     Fault(name="no artifact", error=TransientError, calls=_FETCHES),
 )
 
@@ -74,6 +74,7 @@ class Storm(Switch):
         super().__init__()
         self._pending: list[_Pending] = []
         self._late: dict[int, SetpointError] = {}
+        self.leads = True  # it holds the Lease; who does not sends no write
 
     def brew(
         self,
@@ -98,9 +99,12 @@ class Storm(Switch):
             for fault, name, number in faults
         ]
         self._late.clear()
+        self._on_its_way.clear()
 
     def enter(self, name: str) -> None:
         super().enter(name)
+        if not self.leads and name in WRITES:
+            raise TransientError(f"{name}: the Lease is not held", reason="NotLeader")
         for one in [one for one in self._pending if name in one.calls]:
             one.left -= 1
             if one.left > 0:

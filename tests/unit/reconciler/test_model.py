@@ -3,15 +3,17 @@ Whatever happens to it, in any order: no leak, no wrong deletion, older never wi
 """
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.fakes.reconciler.storm import FAULTS
 from tests.model.machine import Machine
+from tests.model.twins import Twins
 
 EVERY_TIME = settings(
     max_examples=50,
     stateful_step_count=25,
+    phases=[Phase.explicit, Phase.generate],  # made small where it is looked into, not here
     derandomize=True,
     database=None,
     deadline=None,
@@ -65,4 +67,29 @@ def test_what_could_not_be_deleted_stays_recorded(fault):
     machine.work(seconds=0)
     machine.push(changed=set(), heard=True, where=("app", "-", "-"))
     machine.work_in_a_storm(faults=[(fault, "Cluster.delete", 1)])
+    machine.teardown()
+
+
+def test_nothing_that_two_processes_do_to_each_other_breaks_a_promise():
+    run_state_machine_as_test(Twins, settings=settings(EVERY_TIME, max_examples=30))
+
+
+def test_who_sees_that_another_process_is_ahead_heals_nothing_by_what_it_knew_before():
+    machine = Twins()
+    machine.begin(where=("app", "app", "-"))
+    machine.push_past_the_other(where=("app", "-", "-"), changed={"one"}, seconds=31)
+    assert set(machine.world.configs()) == {"one", "strange"}
+    machine.teardown()
+
+
+def test_what_nobody_worked_at_is_not_the_last_good_state():
+    machine = Machine()
+    machine.begin(where=("other", "-", "-"))
+    machine.work(seconds=0)
+    machine.push(changed={"one"}, heard=True, where=("other", "-", "-"))
+    machine.push_what_cannot_be_used(owner="other", broken=False)
+    machine.work(seconds=0)
+    machine.drift(how="edit", name="one")
+    machine.work(seconds=31)
+    assert machine.world.configs()["one"] == {"v": "1"}
     machine.teardown()
