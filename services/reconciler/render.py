@@ -33,6 +33,8 @@ from shared.errors import SetpointError, StalledError, TransientError, WaitingEr
 from shared.model import Digest, ObjectKey
 
 Json = dict[str, Any]
+# What the source mends by storing the artifact again: not there, other bytes, other size.
+_STORED_AGAIN = frozenset({"NotFound", "ArtifactTorn", "ArchiveTooLarge"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,19 +131,16 @@ class Render:
         async def fetch() -> bytes:
             try:
                 return await self._artifacts.get(Digest.parse(source.digest))
-            except WaitingError as exc:
-                await self._artifacts.republish(
-                    namespace=source.namespace, name=source.name, uid=source.uid
-                )
-                raise TransientError(
-                    f"the artifact of {source.kind} {source.namespace}/{source.name} at "
-                    f"{source.revision} is not in the store; asked source to publish it again",
-                    reason="ArtifactFailed",
-                ) from exc
             except SetpointError as exc:
+                asked = ""
+                if exc.reason in _STORED_AGAIN:
+                    await self._artifacts.republish(
+                        namespace=source.namespace, name=source.name, uid=source.uid
+                    )
+                    asked = "; asked source to publish it again"
                 raise TransientError(
                     f"the artifact of {source.kind} {source.namespace}/{source.name} at "
-                    f"{source.revision} cannot be read: {exc.message}",
+                    f"{source.revision} cannot be read: {exc.message}{asked}",
                     reason="ArtifactFailed",
                 ) from exc
 

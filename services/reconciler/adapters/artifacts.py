@@ -106,7 +106,7 @@ class BusArtifacts:
             namespace=namespace,
             name=name,
             uid=uid,
-            cause="the artifact is not in the store",
+            cause="the artifact cannot be read from the store",
         )
         try:
             await self._bus.publish(

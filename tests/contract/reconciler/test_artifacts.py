@@ -2,18 +2,22 @@
 
 import asyncio
 import os
+from datetime import UTC, datetime
 
 import pytest
 
 from services.reconciler.adapters.artifacts import BusArtifacts
 from shared.artifact import File, Tree, encode_index, index, pack
+from shared.bus.object_meta import CHUNKS, describe, meta_subject
+from shared.bus.objects import CHUNK
 from shared.bus.streams import ALL
-from shared.errors import WaitingError
+from shared.errors import TransientError, WaitingError
 from shared.messages import Command, payload_as
 from shared.model import Digest
 from tests.fakes.clock import FakeClock
 from tests.fakes.reconciler.ports import FakeArtifacts
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 class Real(BusArtifacts):
     """The adapter, and beside it the source that fills the store."""
@@ -33,6 +37,15 @@ class Real(BusArtifacts):
     async def lose(self, digest):
         await self._admin.objects.delete(digest)
 
+    async def damage(self, digest):
+        """Store as another user of the bus may: bytes without the digest, under its name."""
+        nuid, data = "forged", b"no artifact"
+        await self._admin._jetstream.publish(f"{CHUNKS}{nuid}", data, within=5)
+        meta = describe(str(digest), nuid, digest, len(data), 1, CHUNK, NOW)
+        headers = {"Nats-Rollup": "sub"}
+        subject = meta_subject(str(digest))
+        await self._admin._jetstream.publish(subject, meta, within=5, headers=headers)
+
     async def commands(self):
         found = [item async for item in self._admin.read("COMMANDS", "commands.>")]
         words = [payload_as(item.envelope, Command) for item in found]
@@ -45,6 +58,9 @@ class Fake(FakeArtifacts):
 
     async def lose(self, digest):
         del self.stored[digest]
+
+    async def damage(self, digest):
+        self.stored[digest] = b"no artifact"
 
     async def commands(self):
         return self.asked
@@ -82,6 +98,14 @@ async def test_an_artifact_is_its_bytes_and_its_index_the_files(artifacts):
 async def test_an_artifact_that_is_not_there_is_waited_for(artifacts):
     with pytest.raises(WaitingError):
         await artifacts.get(Digest.of(b"nothing"))
+
+
+async def test_bytes_without_the_digest_are_never_handed_out(artifacts):
+    digest, _ = await artifacts.store({"a": "1"})
+    await artifacts.damage(digest)
+    with pytest.raises(TransientError) as caught:
+        await artifacts.get(digest)
+    assert caught.value.reason == "ArtifactTorn"
 
 
 async def test_an_index_of_another_digest_or_of_none_is_none(artifacts):

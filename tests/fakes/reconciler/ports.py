@@ -12,7 +12,7 @@ from services.reconciler.core.rendering import Index, Looked, Rendered, RenderFa
 from services.reconciler.finalize import FINALIZER
 from services.reconciler.ports import Json, Kind, Notice, Seen, Snapshot
 from shared.artifact import File, Tree, encode_index, index, pack, unpack
-from shared.errors import WaitingError
+from shared.errors import TransientError, WaitingError
 from shared.kube.errors import Conflict, Invalid
 from shared.messages import Event
 from shared.model import Digest, ObjectKey
@@ -179,6 +179,8 @@ class FakeArtifacts:
         data = self.stored.get(digest) or self.disk.get(digest)
         if data is None:
             raise WaitingError(f"object {digest} is not there", reason="NotFound")
+        if not digest.matches(data):
+            raise TransientError(f"object {digest} is damaged", reason="ArtifactTorn")
         self.disk[digest] = data
         return data
 

@@ -9,6 +9,7 @@ from services.reconciler.core.schedule import After
 from services.reconciler.prune import Pruned
 from shared.errors import TransientError
 from shared.kube.errors import Unreachable
+from shared.model import Digest
 from tests.fakes.reconciler.mortal import Switch
 from tests.fakes.reconciler.ports import kustomization_key
 from tests.unit.reconciler.world import World, config, config_key, survives
@@ -286,6 +287,21 @@ async def test_an_artifact_that_is_lost_is_asked_for_and_nothing_is_pruned(world
     assert world.condition() == ("False", "ArtifactFailed")
     assert world.artifacts.asked == [("ns", "repo")]
     assert set(world.configs()) == {"one", "two"}
+
+
+async def test_an_artifact_with_other_bytes_is_asked_for_and_the_last_good_state_stays(world):
+    process = await settled(world)
+    source = world.push(config("three"))
+    good = world.artifacts.stored[Digest.parse(source.digest)]
+    world.artifacts.stored[Digest.parse(source.digest)] = b"forged"
+    await process.once()
+    assert world.condition() == ("False", "ArtifactFailed")
+    assert "asked source to publish it again" in world.message()
+    assert world.artifacts.asked == [("ns", "repo")]
+    assert set(world.configs()) == {"one", "two"}
+    world.artifacts.stored[Digest.parse(source.digest)] = good
+    await process.settle()
+    assert set(world.configs()) == {"three"}
 
 
 async def test_the_same_render_is_not_made_twice(world):
