@@ -225,6 +225,7 @@ async def _store(task: Task, bus: Bus, admin: Bus) -> Json:
 
     found = await times(task, prepare, work)
     await admin.objects.delete(last[0])
+    await admin.objects.sweep()
     return found
 
 
@@ -238,6 +239,7 @@ async def _read(task: Task, bus: Bus, admin: Bus) -> Json:
         for digest in last:
             await admin.objects.delete(digest)
             (folder / f"{digest.hex}.tar.gz").unlink(missing_ok=True)
+        await admin.objects.sweep()
         data = made(task.size)
         last[:] = [Digest.of(data)]
         await admin.objects.put(last[0], data)
@@ -251,6 +253,7 @@ async def _read(task: Task, bus: Bus, admin: Bus) -> Json:
 
     found = await times(task, prepare, work)
     await admin.objects.delete(last[0])
+    await admin.objects.sweep()
     return found
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,8 @@ from shared.model import Digest
 
 CHUNKS = f"$O.{subjects.ARTIFACTS}.C."
 METAS = f"$O.{subjects.ARTIFACTS}.M."
+# The end of a subject that chunks are read and removed by: a wildcard there would mean all of them.
+_NUID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,7 @@ def parse_meta(data: bytes) -> ObjectMeta | None:
         # Links of the object store are not followed: a name means its own bytes.
         if body.get("deleted") or (body.get("options") or {}).get("link"):
             return None
-        return ObjectMeta(
+        found = ObjectMeta(
             name=str(body["name"]),
             nuid=str(body["nuid"]),
             size=int(body.get("size", 0)),
@@ -61,6 +64,8 @@ def parse_meta(data: bytes) -> ObjectMeta | None:
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
+    sound = _NUID.fullmatch(found.nuid) and found.size >= 0 and found.chunks >= 0
+    return found if sound else None
 
 
 def meta_subject(name: str) -> str:

@@ -87,14 +87,13 @@ class ArtifactObjects:
 
     async def delete(self, digest: Digest) -> None:
         """
-        Remove an artifact and its index.
+        Remove an artifact and its index; their chunks go with the next sweep.
+
+        What a description calls its chunks may be another object's.
         """
         for name in (str(digest), _index_name(digest)):
             async with self._locks[name]:
-                meta = await self._meta(name)
                 await self._purge(meta_subject(name))
-                if meta is not None:
-                    await self._purge(CHUNKS + meta.nuid)
 
     async def names(self) -> list[str]:
         """
@@ -109,7 +108,8 @@ class ArtifactObjects:
         Only the one writer may do this: what it is writing now stays.
         """
         chunks = await self._chunk_counts(CHUNKS + ">")
-        known = {meta.nuid for meta in await self._metas()} | self._writing
+        known = set(self._writing)  # before the descriptions: one of them may get its own now
+        known |= {meta.nuid for meta in await self._metas()}
         orphans = [nuid for nuid in chunks if nuid not in known]
         for nuid in orphans:
             await self._purge(CHUNKS + nuid)
@@ -131,9 +131,6 @@ class ArtifactObjects:
                 raise
             finally:
                 self._writing.discard(nuid)
-            if old is not None:
-                with suppress(SetpointError):
-                    await self._purge(CHUNKS + old.nuid)
 
     async def _good(self, meta: ObjectMeta, digest: Digest, size: int, *, force: bool) -> bool:
         if meta.size != size:

@@ -91,7 +91,7 @@ class BusStore:
 
     async def keep(self, digests: frozenset[Digest]) -> None:
         """
-        Say which artifacts are in use; the disk forgets the others, and leftovers of writes go.
+        Say which artifacts are in use; the disk forgets the others, and chunks of no object go.
         """
         now = time.monotonic()
         self._young = {name: until for name, until in self._young.items() if until > now}
@@ -102,7 +102,7 @@ class BusStore:
             # A disk that turned read-only: what is not in use takes room, and no more.
             log.error("old artifacts not removed", error=exc.strerror)  # noqa: TRY400
         if orphans := await self._objects.sweep():
-            log.info("unfinished objects removed", count=orphans)
+            log.info("chunks of no object removed", count=orphans)
 
     def _save(self, checkout: Checkout) -> None:
         name = checkout.digest.hex

@@ -129,6 +129,7 @@ async def test_a_deleted_artifact_leaves_nothing_behind(source) -> None:
         await source.objects.put_index(digest, b"index")
     await source.objects.delete(digest)
     await source.objects.delete(digest)
+    await source.objects.sweep()
     other, _ = noise(2 * CHUNK, 1)
     assert await source.objects.names() == [str(other), f"{other}.index"]
     assert await chunks(source) == 3
@@ -155,6 +156,7 @@ async def test_a_missing_chunk_is_found_out_soon_and_mended_by_storing_again(
     assert not await reconciler.objects.exists(digest)
     await source.objects.put(digest, data)
     assert await reconciler.objects.get(digest, limit=LIMIT) == data
+    await source.objects.sweep()
     assert await chunks(source) == 4
 
 
@@ -206,6 +208,25 @@ async def test_a_forged_description_is_like_none_and_links_are_not_followed(
         await reconciler.objects.get(digest, limit=LIMIT)
     await source.objects.put(digest, data)
     assert await reconciler.objects.get(digest, limit=LIMIT) == data
+
+
+@pytest.mark.parametrize("claimed", [">", "*", "the chunks of another"])
+async def test_a_forged_description_of_others_chunks_costs_no_other_object_its_own(
+    source, bus, claimed
+) -> None:
+    digest, data = noise(3 * CHUNK)
+    await source.objects.put(digest, data)
+    if len(claimed) > 1:
+        claimed = await nuid(source, str(digest))
+    forged, other = noise(10, seed=2)
+    subject = "$O.artifacts.M." + base64.urlsafe_b64encode(str(forged).encode()).decode()
+    meta = json.dumps({"name": str(forged), "nuid": claimed, "size": 10, "chunks": 3}).encode()
+    for mend in (lambda: source.objects.put(forged, other, force=True),
+                 lambda: source.objects.delete(forged)):  # fmt: skip
+        await bus._jetstream.publish(subject, meta, within=5, headers={"Nats-Rollup": "sub"})
+        await mend()
+        await source.objects.sweep()
+        assert await source.objects.get(digest, limit=LIMIT) == data
 
 
 async def test_a_cancelled_put_leaves_no_visible_object_and_no_chunks(source) -> None:
