@@ -10,6 +10,10 @@ from typing import Any
 DURATION = 15.0  # seconds; another holder may take a Lease that was not renewed for as long
 RENEW_DEADLINE = 10.0  # seconds after which we write no more without a renewal
 RETRY = 2.0  # seconds between renewals, and between looks at somebody else's Lease
+# Seconds; no service asks for more. A Lease that names years would keep all of them from starting.
+_LONGEST = 60.0
+_SHOWN = 253  # characters of a holder that are told; ours are the name of a host and an id
+_TRANSITIONS = 2**31 - 1  # the largest that the API server takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,9 @@ class Observer:
         seen = (holder, str(spec.get("renewTime") or ""))
         if seen != self._seen:
             self._seen, self._seen_at = seen, monotonic
-        duration = float(spec.get("leaseDurationSeconds") or DURATION)
+        duration = min(float(spec.get("leaseDurationSeconds") or DURATION), _LONGEST)
         remaining = self._seen_at + duration - monotonic
-        return Takeable() if remaining <= 0 else Held(holder=holder, remaining=remaining)
+        return Takeable() if remaining <= 0 else Held(holder=holder[:_SHOWN], remaining=remaining)
 
 
 def taken(
@@ -91,7 +95,9 @@ def taken(
             "leaseDurationSeconds": int(DURATION),
             "acquireTime": spec["acquireTime"] if ours and "acquireTime" in spec else moment,
             "renewTime": moment,
-            "leaseTransitions": transitions + (before is not None and not ours),
+            "leaseTransitions": min(
+                transitions + (before is not None and not ours), _TRANSITIONS
+            ),
         },
     }
 

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -174,6 +175,67 @@ async def test_without_the_right_to_leases_it_is_not_held(
     mine = lease(proxied, ns, "a_1", FakeClock())
     assert not await mine.attempt()
     assert not mine.held
+
+
+POISON: dict[str, dict[str, Any]] = {
+    "a holder of 1 MB": {"holderIdentity": "x\x1b[2J" * 200_000, "leaseDurationSeconds": 15},
+    "a duration of 68 years": {"holderIdentity": "you", "leaseDurationSeconds": 2**31 - 1},
+    "no duration": {"holderIdentity": "you"},
+    "transitions at the end of their type": {
+        "holderIdentity": "you",
+        "leaseDurationSeconds": 15,
+        "leaseTransitions": 2**31 - 1,
+    },
+    "a time after all calendars": {
+        "holderIdentity": "you",
+        "leaseDurationSeconds": 15,
+        "renewTime": "9999-12-31T23:59:59.999999-23:59",
+        "acquireTime": "9999-12-31T23:59:59.999999-23:59",
+    },
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("spec", POISON.values(), ids=POISON)
+async def test_a_lease_that_somebody_poisoned_is_told_briefly_and_taken_when_it_expires(
+    kube: Kube, ns: str, spec: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    await poisoned(kube, ns, "setpoint-test", spec)
+    mine = lease(kube, ns, "a_1", clock)
+    assert await mine.attempt() is (not spec)
+    clock.advance(60)
+    assert await mine.attempt()
+    clock.advance(2)
+    assert await mine.attempt()
+    await mine.release()
+    assert await lease(kube, ns, "b_2", clock).attempt()
+    said = "".join(capsys.readouterr())
+    assert len(said) < 2000
+    assert ("held by" in said) is bool(spec)
+
+
+async def test_a_lease_of_flux_with_a_time_that_is_none_of_now_is_no_hindrance(
+    kube: Kube, ns: str
+) -> None:
+    name = "source-controller-leader-election"
+    for renewed in ("9999-12-31T23:59:59.999999-23:59", "9999-01-01T00:00:00.000000Z"):
+        spec = {"holderIdentity": "flux", "renewTime": renewed}
+        await poisoned(kube, ns, name, spec)
+        await refuse_beside_flux(kube, "source-controller", namespace=ns, now=NOW)
+        await kube.delete(LEASES, ns, name)
+
+
+async def poisoned(kube: Kube, ns: str, name: str, spec: dict[str, Any]) -> None:
+    await kube.create(
+        LEASES,
+        {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": name, "namespace": ns},
+            "spec": spec,
+        },
+    )
 
 
 async def flux_lease(kube: Kube, ns: str, *, holder: str, renewed: datetime) -> None:
