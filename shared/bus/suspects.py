@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from shared.bus.files import keep
+from shared.bus.files import keep, kept_map
 
 
 class Suspects:
@@ -17,7 +17,7 @@ class Suspects:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._counts: dict[str, int] = {}
-        if path is not None and path.exists():
+        if path is not None:
             self._counts = _read(path)
 
     def begin(self, key: str, attempts: int) -> int:
@@ -56,6 +56,6 @@ class Suspects:
 
 def _read(path: Path) -> dict[str, int]:
     try:
-        return {str(key): int(count) for key, count in json.loads(path.read_bytes()).items()}
-    except (ValueError, TypeError, AttributeError):
+        return {str(key): int(count) for key, count in kept_map(path).items()}
+    except (ValueError, TypeError, OverflowError):
         return {}

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.bus.files import keep
+from shared.bus.files import keep, kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Tally:
 
 def _read(path: Path) -> tuple[int, str]:
     try:
-        count, first = path.read_text().split(" ", 1)
+        count, first = kept(path).decode().split(" ", 1)
         return max(int(count), 0), first
-    except (OSError, ValueError):
+    except ValueError:
         return 0, ""

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from shared.bus.files import keep
+from shared.bus.files import keep, kept_map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Watermarks:
         self._marks: dict[str, Mark] = {}
         self._saved: dict[str, Mark] = {}
         self._untold: set[str] = set()
-        if path is not None and path.exists():
+        if path is not None:
             self._saved = _read(path)
             self._marks = dict(self._saved)
 
@@ -76,7 +76,7 @@ def _read(path: Path) -> dict[str, Mark]:
     try:
         return {
             str(name): Mark(created=str(mark["created"]), sequence=int(mark["sequence"]))
-            for name, mark in json.loads(path.read_bytes()).items()
+            for name, mark in kept_map(path).items()
         }
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return {}

@@ -95,9 +95,7 @@ def taken(
             "leaseDurationSeconds": int(DURATION),
             "acquireTime": spec["acquireTime"] if ours and "acquireTime" in spec else moment,
             "renewTime": moment,
-            "leaseTransitions": min(
-                transitions + (before is not None and not ours), _TRANSITIONS
-            ),
+            "leaseTransitions": min(transitions + (before is not None and not ours), _TRANSITIONS),
         },
     }
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import structlog
 
 from services.notifier.core.dedupe import Delivered
+from shared.bus.files import kept
 from shared.runtime import Clock
 
 log = structlog.get_logger()
 _SLACK = 10_000  # lines beyond twice the ids that count, before the file is rewritten
 _ID_LENGTH = 32  # characters of an id
+_LARGEST = 64 * 1024 * 1024  # bytes; three times the lines that are ever kept
 
 
 class DeliveredFile:
@@ -79,11 +81,7 @@ class DeliveredFile:
 
 
 def _read(path: Path) -> Iterator[tuple[str, float]]:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return
-    for line in data.decode("ascii", errors="replace").splitlines():
+    for line in kept(path, _LARGEST).decode("ascii", errors="replace").splitlines():
         # A torn line, or one that was never ours, says nothing.
         id_, _, at = line.partition(" ")
         if len(id_) == _ID_LENGTH and at.isdigit():

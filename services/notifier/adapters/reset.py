@@ -5,6 +5,8 @@ The note in the data directory that a wipe of the bus has still to be told.
 from datetime import datetime
 from pathlib import Path
 
+from shared.bus.files import kept
+
 
 class ResetFile:
     """
@@ -19,9 +21,10 @@ class ResetFile:
         Return when it was found out, if it has to be told.
         """
         try:
-            return datetime.fromisoformat(self._path.read_text(encoding="ascii"))
-        except (OSError, ValueError):
+            found = datetime.fromisoformat(kept(self._path).decode("ascii"))
+        except ValueError:
             return None
+        return found if found.tzinfo else None  # ours have one
 
     def write(self, at: datetime) -> None:
         """

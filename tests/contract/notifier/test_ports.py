@@ -313,6 +313,33 @@ def test_a_note_of_a_wipe_is_there_until_it_is_cleared(make, tmp_path):
     assert mark.read() is None
 
 
+@pytest.mark.parametrize("text", ["", "tomorrow", "2026-01-01", "\xff", "9" * 2_000_000])
+def test_a_note_that_somebody_changed_is_like_none(text, tmp_path):
+    (tmp_path / "reset").write_text(text, encoding="latin-1")
+    mark = ResetFile(tmp_path / "reset")
+    assert mark.read() is None
+    moment = datetime.now(UTC)
+    mark.write(moment)
+    assert mark.read() == moment
+
+
+async def test_a_memory_that_somebody_changed_is_read_as_far_as_it_is_ours(tmp_path):
+    path = tmp_path / "delivered"
+    known = f"{'0' * 32} {datetime.now(UTC).timestamp():.0f}\n"
+    path.write_text(f"junk\n{'1' * 32} {'9' * 5000}\n{'2' * 32} -1\n{'x' * 100_000}\n{known}")
+    found = DeliveredFile(path, SystemClock())
+    found.open()
+    assert found.knows("0" * 32)
+    assert not found.knows("2" * 32)
+    await found.remember("3" * 32)
+    with path.open("r+b") as file:
+        file.truncate(2**34)  # sparse: it takes no room
+    found = DeliveredFile(path, SystemClock())
+    found.open()
+    assert not found.knows("0" * 32), "nothing of it can be trusted"
+    assert path.stat().st_size == 0
+
+
 class Cluster:
     """The same deeds in memory and with kubectl."""
 

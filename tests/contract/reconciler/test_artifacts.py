@@ -19,6 +19,7 @@ from tests.fakes.reconciler.ports import FakeArtifacts
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
+
 class Real(BusArtifacts):
     """The adapter, and beside it the source that fills the store."""
 

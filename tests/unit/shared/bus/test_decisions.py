@@ -1,6 +1,7 @@
 """Outcomes, marks, suspects, streams and users: what the bus decides without a server."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from shared.bus import Ack, Nak, Term, outcome_of
 from shared.bus.outcome import growing
 from shared.bus.streams import ALL, DECLARED_BY, FILE_STORE
 from shared.bus.suspects import Suspects
+from shared.bus.tally import Tally
 from shared.bus.users import USERS, publish_subjects, server_config
 from shared.bus.wipe import Watermarks
 from shared.errors import MalformedError, StalledError, TransientError, WaitingError
@@ -153,3 +155,37 @@ def test_a_full_disk_costs_what_the_next_start_would_know_and_no_more(tmp_path: 
     suspects = Suspects(tmp_path / "suspects.json")
     assert [suspects.begin("m", attempts) for attempts in range(1, 4)] == [0, 0, 1]
     suspects.ended("m")
+
+
+NO_FILE = [
+    b"",
+    b"junk",
+    b"[" * 100_000,
+    b"[1]",
+    b'{"a": Infinity}',
+    b'{"a": "many"}',
+    b'{"a": {"created": 1, "sequence": 1e999}}',
+    b'{"a": {"created": "monday"}}',
+    b'{"a": "' + b"x" * 2_000_000 + b'"}',
+    b"\xff\xfe",
+    b"9" * 5000 + b" x",
+]
+
+
+@pytest.mark.parametrize("data", NO_FILE, ids=range(len(NO_FILE)))
+def test_a_file_of_ours_that_somebody_changed_is_like_none(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    assert Suspects(path).begin("a", 1) == 0
+    assert not Watermarks(path).seen("a", "tuesday", 0)
+    path.write_bytes(data)
+    assert Tally(path).note is None
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for path in tmp_path.iterdir():
+        assert Suspects(path).begin("a", 1) == 0
+        assert not Watermarks(path).seen("a", "tuesday", 0)
+        assert Tally(path).note is None
