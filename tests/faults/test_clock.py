@@ -55,7 +55,10 @@ async def rig(clocks: Clocks, tmp_path_factory) -> AsyncIterator[Rig]:
 
 
 @contextlib.asynccontextmanager
-async def jumped(clocks: Clocks, names: tuple[str, ...], seconds: float) -> AsyncIterator[None]:
+async def jumped(
+    rig: Rig, clocks: Clocks, names: tuple[str, ...], seconds: float
+) -> AsyncIterator[None]:
+    rig.workload.journal.clocks.add(seconds)
     for name in names:
         clocks.shift(name, seconds)
     try:
@@ -66,7 +69,7 @@ async def jumped(clocks: Clocks, names: tuple[str, ...], seconds: float) -> Asyn
 
 
 async def test_the_clock_of_a_service_really_jumps(rig: Rig, clocks: Clocks):
-    async with jumped(clocks, ("source",), YEARS):
+    async with jumped(rig, clocks, ("source",), YEARS):
         await rig.workload.commit(sorted(rig.workload.slots)[:2])
         await rig.oracle.converged()
     resource = await rig.system.kube.resource("source.toolkit.fluxcd.io", "GitRepository")
@@ -78,7 +81,7 @@ async def test_the_clock_of_a_service_really_jumps(rig: Rig, clocks: Clocks):
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR, YEARS], ids=["an hour on", "back", "ten years"])
 async def test_all_clocks_jump_and_come_back(rig: Rig, clocks: Clocks, seconds: float):
     async with rig.workload.running():
-        async with jumped(clocks, SERVICES, seconds):
+        async with jumped(rig, clocks, SERVICES, seconds):
             await asyncio.sleep(JUMPED)
         await asyncio.sleep(2)
     await rig.judged()
@@ -88,7 +91,7 @@ async def test_all_clocks_jump_and_come_back(rig: Rig, clocks: Clocks, seconds: 
 async def test_a_service_that_starts_while_its_clock_is_wrong_works(
     rig: Rig, clocks: Clocks, name: str
 ):
-    async with rig.workload.running(), jumped(clocks, (name,), HOUR):
+    async with rig.workload.running(), jumped(rig, clocks, (name,), HOUR):
         await rig.system.services[name].kill()
         await asyncio.sleep(JUMPED)
     await rig.judged()

@@ -4,6 +4,7 @@ Packs that no Git writes, and a server that sends them as any Git server would.
 
 import asyncio
 import hashlib
+import re
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -74,6 +75,14 @@ def _line(text: bytes) -> bytes:
     return f"{len(text) + 4:04x}".encode() + text
 
 
+async def _whole(asked: bytes, reader: asyncio.StreamReader) -> None:
+    found = re.search(rb"(?i)content-length: (\d+)", asked)
+    if found is None:
+        await reader.readuntil(b"0\r\n\r\n")
+    else:
+        await reader.readexactly(int(found[1]))
+
+
 @asynccontextmanager
 async def serving(head: bytes, packed: bytes) -> AsyncIterator[str]:
     """
@@ -92,6 +101,7 @@ async def serving(head: bytes, packed: bytes) -> AsyncIterator[str]:
             )
             kind = "advertisement"
         else:
+            await _whole(asked, reader)  # who closes with words unread cuts his own answer off
             body = _line(b"shallow " + name) + b"0000" + _line(b"NAK\n") + packed
             kind = "result"
         writer.write(_HEADER.format(kind=kind).encode() + body)

@@ -134,5 +134,7 @@ async def test_thousands_of_bad_calls_cost_no_memory_and_no_look(door, bus):
         seen |= {answer[9:12] for answer in answers}
     assert seen == {b"400", b"404"}
     assert door.memory - idle < 20
-    assert [item async for item in bus.read("COMMANDS", "commands.>")] == []
+    causes = [item.envelope.payload["cause"] async for item in bus.read("COMMANDS", "commands.>")]
+    # The notifier has just started, and its Receivers may have missed calls.
+    assert [one for one in causes if not one.startswith("start of the notifier")] == []
     assert await door.genuine() == 200

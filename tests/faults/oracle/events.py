@@ -175,20 +175,24 @@ def _drifts(record: Record, journal: Journal, told: Iterable[Told]) -> Iterator[
         own = [
             event.id
             for event in left.values()
-            if event.object == str(one.key) and _during(event, one)
+            if event.object == str(one.key) and _during(journal, event, one)
         ]
         if own:
             del left[own[0]]
         elif not any(
             f"{one.key} configured" in event.message or f"{one.key} created" in event.message
             for event in lists
-            if _during(event, one)
+            if _during(journal, event, one)
         ) and not _wiped(journal, one.healed):
             yield _untold(str(one.key), "the correction of drift", one.healed)
 
 
-def _during(event: Told, one: Correction) -> bool:
-    return one.hurt - LATE <= event.second <= one.healed + LATE
+def _during(journal: Journal, event: Told, one: Correction) -> bool:
+    # Who tells it does so by its own clock, which may have been wrong.
+    return any(
+        one.hurt - LATE <= event.second - wrong <= one.healed + LATE
+        for wrong in (0.0, *journal.clocks)
+    )
 
 
 def duplicates(record: Record) -> tuple[int, int]:

@@ -124,13 +124,16 @@ class Observer:
             return
         states = self.record.objects[Key.of(obj)]
         state = state_of(obj, at, gone=gone)
-        if not states or states[-1].version < state.version:
+        # A list that no longer has it tells no version of its end.
+        ended = gone and bool(states) and states[-1].obj is not None
+        if not states or ended or states[-1].version < state.version:
             states.append(state)
 
     def _see_kustomization(self, obj: Json, at: float, *, gone: bool = False) -> None:
         verdicts = self.record.verdicts[obj["metadata"]["name"]]
         verdict = verdict_of(obj, at, gone=gone)
-        if not verdicts or verdicts[-1].version < verdict.version:
+        ended = gone and bool(verdicts) and not verdicts[-1].gone
+        if not verdicts or ended or verdicts[-1].version < verdict.version:
             verdicts.append(verdict)
 
     def _see_source(self, obj: Json, at: float, *, gone: bool = False) -> None:

@@ -118,7 +118,8 @@ class Journal:
     """
     All of it, each list in the order of time.
 
-    ``wipes`` are the times at which the bus lost what it held; ``canaries`` are texts that may
+    ``wipes`` are the times at which the bus lost what it held; ``clocks`` are the seconds by which
+    the clock of a service was wrong at some time; ``canaries`` are texts that may
     stand nowhere but in the Secrets that hold them.
     """
 
@@ -126,6 +127,7 @@ class Journal:
     touches: list[Touch] = field(default_factory=list)
     wishes: list[Wish] = field(default_factory=list)
     wipes: list[float] = field(default_factory=list)
+    clocks: set[float] = field(default_factory=set)
     canaries: set[str] = field(default_factory=set)
     # More than one only where the branch went back to it.
     _by_sha: dict[str, list[Commit]] = field(default_factory=dict)
