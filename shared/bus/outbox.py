@@ -9,6 +9,8 @@ between sending and remembering sends again, with the same ids.
 import asyncio
 import json
 import os
+import re
+import stat
 import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -17,7 +19,7 @@ from pathlib import Path
 
 import structlog
 
-from shared.bus.files import keep, sync_directory
+from shared.bus.files import keep, kept, sync_directory
 from shared.bus.tally import RefusedNote, Tally
 
 log = structlog.get_logger()
@@ -27,6 +29,9 @@ LIMIT = 64 * 1024 * 1024  # bytes
 # send again.
 BATCH = 64 * 1024
 _CHECKSUM = 8  # hex digits of crc32
+_BLOCK = 64 * 1024  # bytes that are looked at together for the end of a line
+# What waits for a subject that no stream takes would keep all others waiting.
+_SUBJECT = re.compile(r"events(\.[^\s.*>\x00-\x1f\x7f]+)+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,11 +191,18 @@ def _line(entry: Entry) -> bytes:
 
 
 def _parse(line: bytes) -> Entry | None:
-    checksum, _, text = line.rstrip(b"\n").partition(b" ")
-    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
+    if not line.endswith(b"\n"):
         return None
-    subject, id_, data = json.loads(text)
-    return Entry(subject=subject, id=id_, data=data.encode())
+    checksum, _, text = line.rstrip(b"\n").partition(b" ")
+    if checksum != b"%08x" % zlib.crc32(text):
+        return None
+    # Whole, and yet perhaps not ours: it must neither end us nor steer the protocol.
+    try:
+        subject, id_, data = json.loads(text)
+        sound = _SUBJECT.fullmatch(subject) and id_ and id_.isprintable()
+        return Entry(subject=subject, id=id_, data=data.encode()) if sound else None
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def _append(path: Path, end: int, line: bytes) -> None:
@@ -210,28 +222,24 @@ def _read_lines(path: Path, offset: int, end: int) -> list[_Line]:
     Return some lines, at least one; what begins at ``end`` or later may be half written.
     """
     found: list[_Line] = []
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            raw = file.readlines(BATCH)
-    except FileNotFoundError:
-        return found  # removed just now, as the next look will find
-    for one in raw:
-        if offset >= end:
-            break
-        entry = _parse(one)
-        if entry is None:
-            log.error("outbox line damaged", path=str(path), offset=offset)
-        found.append(_Line(start=offset, end=offset + len(one), entry=entry))
-        offset += len(one)
+    last = min(end, offset + BATCH)
+    with suppress(FileNotFoundError), path.open("rb") as file:  # or removed just now
+        file.seek(offset)
+        while offset < last and (one := file.readline(LIMIT)):
+            entry = _parse(one)
+            if entry is None:
+                log.error("outbox line damaged", path=str(path), offset=offset)
+            found.append(_Line(start=offset, end=offset + len(one), entry=entry))
+            offset += len(one)
     return found
 
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        found = path.stat()
     except FileNotFoundError:
         return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
 def _clear(path: Path, done_path: Path) -> None:
@@ -243,25 +251,36 @@ def _clear(path: Path, done_path: Path) -> None:
 def _done_mark(path: Path, last: _Line) -> bytes:
     # The checksum ties the offset to this very line: an offset that survived its file would else
     # hide lines of the next one.
-    with path.open("rb") as file:
-        file.seek(last.start)
-        return b"%d %d %s" % (last.start, last.end, file.read(_CHECKSUM))
+    return b"%d %d %s" % (last.start, last.end, _part(path, last.start, _CHECKSUM))
 
 
 def _recover(path: Path, done_path: Path) -> tuple[int, int]:
-    if not path.exists():
-        return 0, 0
-    data = path.read_bytes()
-    end = data.rfind(b"\n") + 1  # a torn last line was never accepted
+    end = _last_line(path, _size(path))  # a torn last line was never accepted
     try:
-        first, second, checksum = done_path.read_bytes().split(b" ")
+        first, second, checksum = kept(done_path).split(b" ")
         start, done = int(first), int(second)
-    except (FileNotFoundError, ValueError):
+    except ValueError:
         return 0, end
-    whole = 0 <= start < done <= end and data[done - 1 : done] == b"\n"
-    if whole and data[start : start + _CHECKSUM] == checksum:
-        return done, end
-    return 0, end
+    if not 0 <= start < done <= end:
+        return 0, end
+    whole = _part(path, done - 1, 1) == b"\n" and _part(path, start, _CHECKSUM) == checksum
+    return (done if whole else 0), end
+
+
+def _last_line(path: Path, size: int) -> int:
+    # Whatever lies there, it is not to fill the memory, and no line of ours is longer.
+    for at in range(size, max(0, size - LIMIT), -_BLOCK):
+        start = max(0, at - _BLOCK)
+        found = _part(path, start, at - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+    return 0
+
+
+def _part(path: Path, start: int, size: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read(size)
 
 
 async def _to_the_end(function: Callable[..., None], *args: object) -> None:

@@ -1,6 +1,9 @@
 """The outbox loses nothing that it accepted, wherever the process or the machine stops."""
 
 import asyncio
+import os
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import pytest
@@ -354,3 +357,79 @@ async def test_a_damaged_count_of_refused_events_is_like_none(
 ) -> None:
     (tmp_path / "outbox.refused").write_bytes(damage)
     assert Outbox(tmp_path / "outbox").note is None
+
+
+def line(text: str) -> bytes:
+    """A line that is whole, whatever it says."""
+    return b"%08x %s\n" % (zlib.crc32(text.encode()), text.encode())
+
+
+POISON = {
+    "no JSON": "{",
+    "another form": '{"subject": "events.local.0"}',
+    "two words": '["events.local.0", "0"]',
+    "numbers": "[1, 2, 3]",
+    "nested": "[" * 100_000,
+    "half a character": r'["events.local.0", "0", "\ud800"]',
+    "no id": '["events.local.0", "", "{}"]',
+    "an id that is a header": r'["events.local.0", "0\r\nNats-Rollup: all", "{}"]',
+    "a subject of two words": '["events.local.0 x", "0", "{}"]',
+    "a subject with a wildcard": '["events.>", "0", "{}"]',
+    "a subject of nobody": '["nowhere.0", "0", "{}"]',
+    "no subject": '["", "0", "{}"]',
+}
+
+
+@pytest.mark.parametrize("text", POISON.values(), ids=POISON)
+async def test_a_whole_line_that_is_none_of_ours_is_passed_over(tmp_path: Path, text: str) -> None:
+    await filled(tmp_path / "outbox", 1)
+    with (tmp_path / "outbox").open("ab") as file:
+        file.write(line(text))
+    outbox = Outbox(tmp_path / "outbox")
+    assert await outbox.append(entry(1))
+    sink = Sink()
+    await outbox.drain(sink)
+    assert sink.taken == [entry(0), entry(1)]
+    assert outbox.empty
+
+
+async def test_a_file_far_over_the_limit_is_read_in_parts_and_its_good_lines_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = 1024 * 1024
+    monkeypatch.setattr("shared.bus.outbox.LIMIT", limit)
+    await filled(tmp_path / "outbox", 2)
+    good = (tmp_path / "outbox").read_bytes()
+    with (tmp_path / "outbox").open("wb") as file:
+        file.truncate(16 * limit)
+        file.seek(0, os.SEEK_END)
+        file.write(b"\n" + good)
+    sink = Sink()
+    tracemalloc.start()
+    try:
+        await Outbox(tmp_path / "outbox").drain(sink)
+        assert tracemalloc.get_traced_memory()[1] < 4 * limit
+    finally:
+        tracemalloc.stop()
+    assert sink.taken == [entry(0), entry(1)]
+
+
+async def test_a_file_that_is_cut_under_a_living_process_ends_the_sending(tmp_path: Path) -> None:
+    outbox = await filled(tmp_path / "outbox", 3)
+    os.truncate(tmp_path / "outbox", 10)
+    sink = Sink()
+    async with asyncio.timeout(10):
+        assert await outbox.drain(sink) == 0
+    assert outbox.empty
+    assert await outbox.append(entry(3))
+    assert await outbox.drain(sink) == 1
+    assert sink.taken == [entry(3)]
+
+
+async def test_what_is_no_file_takes_nothing_and_ends_nothing(tmp_path: Path) -> None:
+    for name, make in (("pipe", os.mkfifo), ("folder", os.mkdir)):
+        make(tmp_path / name)
+        async with asyncio.timeout(10):
+            outbox = Outbox(tmp_path / name)
+            assert not await outbox.append(entry(0))
+        assert outbox.empty
