@@ -20,7 +20,7 @@ from services.reconciler.core.ownership import fold
 from services.reconciler.core.plan import Action, action_of
 from services.reconciler.core.receipt import receipt_from_response
 from services.reconciler.lane import Lane
-from services.reconciler.ports import Cluster, Json
+from services.reconciler.ports import NOT_LEADER, Cluster, Json
 from shared.errors import SetpointError, StalledError, TransientError
 from shared.model import ObjectKey
 from shared.runtime import point
@@ -57,6 +57,7 @@ class Applied:
     actions: dict[ObjectKey, Action] = field(default_factory=dict)
     refused: dict[ObjectKey, Refused] = field(default_factory=dict)
     cut: bool = False  # something newer came: the rest was not sent
+    fenced: SetpointError | None = None  # the Lease was lost: nothing is wrong with the objects
     accepted: set[GroupKind] = field(default_factory=set)
     unanswered: Counter[GroupKind] = field(default_factory=Counter)
 
@@ -167,6 +168,8 @@ class Apply:
         except SetpointError as exc:
             if known:
                 lane.marks.put_back(one.key, certain=certain)
+            if exc.reason == NOT_LEADER:
+                done.fenced = exc
             done.refused[one.key] = Refused(
                 message=exc.message, final=isinstance(exc, StalledError)
             )

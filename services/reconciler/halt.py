@@ -10,6 +10,7 @@ from services.reconciler.core.dependencies import SourceState
 from services.reconciler.core.obstacles import Obstacle
 from services.reconciler.core.schedule import After
 from services.reconciler.lane import Lane
+from services.reconciler.ports import NOT_LEADER
 from services.reconciler.report import Report
 from shared.errors import SetpointError, StalledError
 
@@ -68,7 +69,7 @@ class Halt:
         """
         Say why a pass could not be made.
         """
-        if exc.reason in {"NotLeader", "Conflict"}:  # nobody has to do anything about these
+        if exc.reason in {NOT_LEADER, "Conflict"}:  # nobody has to do anything about these
             return Ended(after=After.FAILURE, delay=_RETRY)
         lane.rollout = None  # that all is healthy must not hide what is said here
         reason = exc.reason if exc.reason in _REASONS else conditions.FAILED

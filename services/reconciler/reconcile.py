@@ -190,6 +190,8 @@ class Reconcile:
         if done.cut:
             return None
         self._lanes.took(lane, done.actions.keys() & lane.memory.receipts.keys())
+        if done.fenced is not None:
+            raise done.fenced
         lane.memory.refused |= {key: one.message for key, one in done.refused.items()}
         refused = [Refusal(key=key, message=why) for key, why in lane.memory.refused.items()]
         plan = with_refused(plan, refused)

@@ -32,7 +32,7 @@ from services.reconciler.core.receipt import Receipt, receipt_from_response, tok
 from services.reconciler.core.standing import DriftAction, Standing, fight_message
 from services.reconciler.lane import Lane
 from services.reconciler.memory import Held
-from services.reconciler.ports import Cluster, Json, Reporter
+from services.reconciler.ports import NOT_LEADER, Cluster, Json, Reporter
 from shared.errors import SetpointError
 from shared.model import ObjectKey
 from shared.runtime import Clock, point
@@ -62,14 +62,20 @@ class Revert:
         """
         limit = asyncio.Semaphore(_PARALLEL)
         found: list[bool] = []
+        fenced: list[SetpointError] = []
 
         async def one(key: ObjectKey) -> None:
             async with limit:
-                found.append(await self._one(lane, key, interval))
+                try:
+                    found.append(await self._one(lane, key, interval))
+                except SetpointError as exc:
+                    fenced.append(exc)
 
         async with asyncio.TaskGroup() as group:
             for key in keys:
                 group.create_task(one(key))
+        if fenced:
+            raise fenced[0]
         return any(found)
 
     async def _one(self, lane: Lane, key: ObjectKey, interval: timedelta) -> bool:
@@ -82,6 +88,8 @@ class Revert:
         except SetpointError as exc:
             # Nobody knows what it looks like now: the next pass tries again, and says so.
             lane.marks.put_back(key, certain=certain)
+            if exc.reason == NOT_LEADER:
+                raise
             lane.memory.refused[key] = exc.message
             return False
 
@@ -185,6 +193,8 @@ class Revert:
         try:
             await self._apply_one(lane, wanted)
         except SetpointError as exc:
+            if exc.reason == NOT_LEADER:
+                raise  # nobody refused it: who holds the Lease heals it
             message = self._mask(exc.message)
             lane.memory.refused[wanted.key] = message
             await self._reporter.tell(

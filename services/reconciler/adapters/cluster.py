@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from services.reconciler.core.manifest import MANAGER
-from services.reconciler.ports import Json, Kind
+from services.reconciler.ports import NOT_LEADER, Json, Kind
 from shared.errors import WaitingError
 from shared.kube import Kube
 from shared.kube.errors import KindNotServed
@@ -71,7 +71,7 @@ class KubeCluster:
         if not self._may_write():
             raise WaitingError(
                 "this reconciler does not hold its Lease: it writes nothing until it does",
-                reason="NotLeader",
+                reason=NOT_LEADER,
             )
 
 

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable
 
-from services.reconciler.ports import Json
+from services.reconciler.ports import NOT_LEADER, Json
 from shared.errors import WaitingError
 from shared.kube import Kube
 
@@ -76,7 +76,7 @@ class KubeDeclarations:
         if not self._may_write():
             raise WaitingError(
                 "this reconciler does not hold its Lease: it writes nothing until it does",
-                reason="NotLeader",
+                reason=NOT_LEADER,
             )
 
 

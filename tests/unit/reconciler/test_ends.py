@@ -416,6 +416,23 @@ async def test_healthy_objects_do_not_speak_for_a_revision_that_is_still_being_t
     assert world.status()["lastAppliedRevision"] == world.source.revision
 
 
+async def test_a_lost_lease_is_no_refusal_of_objects(world):
+    process = await settled(world, wait=True)
+    before = world.status()
+
+    def lost():
+        raise TransientError("the Lease is lost", reason="NotLeader")
+
+    world.push(config("one"), config("two"), config("three"))
+    process.switch.meanwhile("Cluster.apply", lost)
+    assert (await process.once()).after is After.FAILURE
+    assert "refused" not in str(world.status())
+    assert world.status()["lastAppliedRevision"] == before["lastAppliedRevision"]
+    assert "ReconciliationFailed" not in world.reporter.reasons()
+    await process.settle()
+    assert world.status()["lastAppliedRevision"] == world.source.revision
+
+
 async def test_what_is_away_for_a_moment_is_not_said(world):
     process = await settled(world, wait=True)
     lane = await process.lane()

@@ -9,6 +9,7 @@ import pytest
 from services.reconciler.core.drift import DriftKind
 from services.reconciler.core.owner import OWNER_NAME
 from services.reconciler.core.standing import DriftAction
+from shared.errors import TransientError
 from shared.kube.errors import AdmissionDenied
 from tests.unit.reconciler.world import World, config, config_key
 
@@ -84,6 +85,20 @@ async def test_each_occurrence_is_an_event_of_its_own_and_a_retry_is_not(world, 
     ]
     assert len(lost) == 2
     assert len(set(lost)) == 1
+
+
+async def test_a_lost_lease_is_no_refusal_of_what_is_to_be_healed(world, process):
+    lane = await process.lane()
+    world.api.edit(ONE, {"data": {"a": "9"}})
+    world.api.refusals[ONE] = TransientError("the Lease is lost", reason="NotLeader")
+    with pytest.raises(TransientError, match="the Lease is lost"):
+        await look(world, process)
+    assert world.reporter.reasons() == ["DriftDetected"]
+    assert (lane.memory.refused, ONE in lane.marks.drifted) == ({}, True)
+    world.api.refusals.clear()
+    assert await look(world, process)
+    assert world.reporter.reasons() == ["DriftDetected"]
+    assert world.configs()["one"] == {"a": "1"}
 
 
 async def test_an_object_that_is_as_we_left_it_is_settled_by_one_read(world, process):
