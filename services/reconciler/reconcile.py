@@ -160,11 +160,8 @@ class Reconcile:
         """
         mode = mode_of(lane.spec)
         marked = {} if mode is Mode.DISABLED else lane.marks.drifted
-        drifted = [
-            step.key
-            for step in plan.applies
-            if step.key in marked and lane.memory.applied(step.key)
-        ]
+        keys = (step.key for step in plan.applies)
+        drifted = [key for key in keys if key in marked and lane.memory.applied(key)]
         lane.memory.refused = {}
         if drifted:
             interval = timedelta(seconds=declared.spec.interval_seconds)
