@@ -6,7 +6,7 @@ from typing import Any
 
 from services.reconciler.core.drift import not_newer
 from services.reconciler.core.owner import Owner
-from shared.model import Conditions
+from shared.model import Conditions, Digest
 
 Json = dict[str, Any]
 REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
@@ -70,6 +70,16 @@ class Declaration:
         Return the uid of the declaration.
         """
         return str(self.declared["metadata"]["uid"])
+
+    @property
+    def rendered(self) -> Digest | None:
+        """
+        Return the digest of the artifact that was rendered last, None if none was.
+        """
+        try:
+            return Digest.parse(str(self.status.get("lastRenderedDigest") or ""))
+        except ValueError:
+            return None  # somebody else wrote it
 
     @property
     def deleting(self) -> bool:

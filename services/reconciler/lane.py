@@ -23,7 +23,7 @@ from services.reconciler.core.health import Health, Status, compute
 from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.observation import Observed, observe
 from services.reconciler.core.options import DEFAULT
-from services.reconciler.core.receipt import Receipt
+from services.reconciler.core.receipt import Saved
 from services.reconciler.core.rollout import Rollout
 from services.reconciler.core.sources import Source
 from services.reconciler.core.standing import DriftAction
@@ -154,13 +154,14 @@ class Lane(Declaration):
             return
         self._judge(key, seen, listed=listed)
 
-    def remember(self, receipts: dict[ObjectKey, Receipt]) -> None:
+    def remember(self, saved: Saved) -> None:
         """
         Take the receipts that were saved, and judge by them what was seen meanwhile.
         """
         # Those of another one of our name, or of objects let go, say nothing about ours.
-        self.memory.receipts = {key: one for key, one in receipts.items() if key in self.inventory}
-        self.memory.saved = dict(receipts)
+        receipts = saved.receipts.items()
+        self.memory.receipts = {key: one for key, one in receipts if key in self.inventory}
+        self.memory.saved, self.memory.spec = saved, saved.spec
         seen, self._unjudged = self._unjudged or {}, None
         for key, one in seen.items():
             self._judge(key, one, listed=True)

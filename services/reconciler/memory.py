@@ -3,16 +3,19 @@ What a lane remembers of its objects: lost at a restart, and built again from th
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from services.reconciler.core.fights import Fight
 from services.reconciler.core.health import Health
 from services.reconciler.core.ignore_rules import Pointer
 from services.reconciler.core.manifest import Desired, Refusal
 from services.reconciler.core.options import ObjectOptions
-from services.reconciler.core.receipt import Receipt
+from services.reconciler.core.receipt import Receipt, Saved
 from services.reconciler.core.rendering import Index, Looked, RenderRequest
 from services.reconciler.core.standing import Standing
 from shared.model import ObjectKey
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ class Memory:
     desired: dict[ObjectKey, Desired] = field(default_factory=dict)
     shared: dict[ObjectKey, SharedFields] = field(default_factory=dict)
     receipts: dict[ObjectKey, Receipt] = field(default_factory=dict)
-    saved: dict[ObjectKey, Receipt] | None = None  # the receipts that the bus has for sure
+    saved: Saved | None = None  # what the bus has for sure
     health: dict[ObjectKey, Health] = field(default_factory=dict)
     versions: dict[ObjectKey, str] = field(default_factory=dict)
     options: dict[ObjectKey, ObjectOptions] = field(default_factory=dict)
@@ -75,7 +78,8 @@ class Memory:
     foreign: set[ObjectKey] = field(default_factory=set)  # of others: neither applied nor healed
     # How often in a row a webhook did not answer for the object; 0 if it was not sent for that.
     unanswered: dict[ObjectKey, int] = field(default_factory=dict)
-    render: LastRender | None = None
+    render: LastRender | None = None  # None since the start: what is desired may not be all
+    spec: Json | None = None  # of what was rendered last
 
     def applied(self, key: ObjectKey) -> bool:
         """

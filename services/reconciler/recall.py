@@ -5,7 +5,6 @@ Without that, the pass would heal an edit as if its own revision had brought the
 nobody whose it was; where drift is only to be reported, it would overwrite it.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Collection
 
@@ -16,10 +15,9 @@ from services.reconciler.core.recall import recalled, unanswered
 from services.reconciler.lane import Lane
 from services.reconciler.ports import Cluster
 from services.reconciler.render import Rendering
+from services.reconciler.slots import side_by_side
 from shared.errors import SetpointError
 from shared.model import ObjectKey
-
-_PARALLEL = 8  # objects of one lane at once
 
 
 class Recall:
@@ -40,19 +38,15 @@ class Recall:
         doubtful = [one for one in desired if one.key in recorded and _doubtful(lane, one)]
         if not doubtful or mode_of(lane.spec) is Mode.DISABLED:
             return
-        last = rendering.last if rendering else lane.memory.render
+        last = rendering or lane.memory.render
         concluded = last is not None and _concluded(lane, last.digest)
-        limit = asyncio.Semaphore(_PARALLEL)
 
         async def one(wanted: Desired) -> None:
             # Who cannot be asked proves nothing: the pass applies, and says how that went.
-            async with limit:
-                with contextlib.suppress(SetpointError):
-                    await self._look(lane, wanted, concluded=concluded)
+            with contextlib.suppress(SetpointError):
+                await self._look(lane, wanted, concluded=concluded)
 
-        async with asyncio.TaskGroup() as group:
-            for wanted in doubtful:
-                group.create_task(one(wanted))
+        await side_by_side(one, doubtful)
 
     async def _look(self, lane: Lane, wanted: Desired, *, concluded: bool) -> None:
         live = await self._cluster.get(wanted.key)

@@ -22,6 +22,7 @@ from services.reconciler.core.plan import Action, Plan, make_plan, with_refused
 from services.reconciler.core.schedule import After
 from services.reconciler.core.sources import Source
 from services.reconciler.declaration import Json
+from services.reconciler.fallback import Fallback
 from services.reconciler.finalize import FINALIZER, Finalize
 from services.reconciler.gather import ALLOW_EMPTY, Gather
 from services.reconciler.halt import Halt
@@ -30,7 +31,7 @@ from services.reconciler.lanes import Lanes
 from services.reconciler.ports import Declarations
 from services.reconciler.prune import Prune
 from services.reconciler.recall import Recall
-from services.reconciler.render import Render, Rendering
+from services.reconciler.render import Render, remember
 from services.reconciler.report import OvertakenError, Report
 from services.reconciler.result import Result
 from services.reconciler.revert import Revert
@@ -53,6 +54,7 @@ class Steps:
     render: Render
     gather: Gather
     recall: Recall
+    fallback: Fallback
     revert: Revert
     apply: Apply
     prune: Prune
@@ -142,7 +144,7 @@ class Reconcile:
         if plan.empties:
             return await self._steps.halt.broken(lane, _empty(declared))
         await self._record(lane, plan, source)
-        anew = rendering is not None and _remember(lane, rendering)
+        anew = rendering is not None and remember(lane, rendering)
         lane.memory.foreign = set(whose.kept)
         applied = await self._act(lane, declared, plan, anew=anew)
         if applied is None:
@@ -227,22 +229,24 @@ class Reconcile:
 
     async def _record(self, lane: Lane, plan: Plan, source: Source) -> None:
         """
-        Write the inventory ahead: whatever is sent from here on is recorded.
+        Write ahead what will exist because of us, and that a revision is worked on which deletes.
         """
         recorded = Inventory.parse(lane.status.get("inventory"))
         lane.inventory = plan.inventory
         self._lanes.recorded(lane)
-        if recorded.covers(plan.inventory) and len(plan.applies) < LONG_PASS:
+        prunes = plan.prunes and plan.may_prune and str(lane.rendered) != source.digest
+        if recorded.covers(plan.inventory) and not prunes and len(plan.applies) < LONG_PASS:
             return
-        text = messages.PROGRESSING
-        status = conditions.progressing(lane.status, self._steps.report.at(lane), text)
+        at = self._steps.report.at(lane)
+        status = conditions.progressing(lane.status, at, messages.PROGRESSING)
         status = conditions.with_inventory(status, plan.inventory)
         await self._steps.report.write(lane, self._attempted(source, status))
         point("reconciler.inventory-written")
 
     def _attempted(self, source: Source, status: Json) -> Json:
         state = SourceState(uid=source.uid, sequence=source.sequence, digest=source.digest)
-        return conditions.attempted(status, source.revision, state)
+        status = conditions.attempted(status, source.revision, state)
+        return conditions.rendered(status, source.digest)
 
     def _outdated(self, lane: Lane, declared: Kustomization, generation: int) -> bool:
         source = self._lanes.source_of(declared)
@@ -283,16 +287,3 @@ def _empty(declared: Kustomization) -> StalledError:
         f"pruned. If that is meant, annotate the Kustomization with {ALLOW_EMPTY}: enabled",
         reason=conditions.EMPTY,
     )
-
-
-def _remember(lane: Lane, rendering: Rendering) -> bool:
-    """
-    Keep what is desired from now on; say whether it differs from before.
-    """
-    memory = lane.memory
-    history = lane.status.get("history") or [{}]
-    before = memory.render.digest if memory.render else history[0].get("digest", "")
-    memory.desired = {one.key: one for one in rendering.desired}
-    memory.shared = dict(rendering.shared)
-    memory.render = rendering.last
-    return before != rendering.digest

@@ -5,7 +5,7 @@ A render is used again at another revision if all that it looked at is the same 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.reconciler.core.ignore_rules import pointers_for, without
@@ -42,7 +42,7 @@ class Rendering:
     """
     What is desired at a revision.
 
-    ``last`` is None if the render before was used again: then nothing in it changed.
+    ``last`` is what the next one may use again; None for an artifact of before.
     """
 
     desired: tuple[Desired, ...]
@@ -85,27 +85,40 @@ class Render:
             SetpointError: With the condition's reason: ``ArtifactFailed`` or ``BuildFailed``.
 
         """
-        variables = await self._variables(lane, declared)
-        request = render_request(lane.spec, digest=source.digest, variables=variables)
+        request = await self._request(lane, declared, lane.spec, source.digest)
         index = await self._artifacts.index(Digest.parse(source.digest), source.index_digest)
         if self._holds(lane, request, index):
             return None
         rendered = await self._ask(request, source)
-        prepared, shared, refused = await self._prepare(lane, declared, rendered)
-        return Rendering(
-            desired=prepared,
-            shared=shared,
-            refused=refused,
-            digest=render_digest(prepared),
-            last=LastRender(
-                request=request,
-                looked=rendered.looked,
-                index=index,
-                generation=lane.generation,
-                digest=render_digest(prepared),
-                refused=refused,
-            ),
+        made = await self._prepare(lane, declared, rendered)
+        last = LastRender(
+            request=request,
+            looked=rendered.looked,
+            index=index,
+            generation=lane.generation,
+            digest=made.digest,
+            refused=made.refused,
         )
+        return replace(made, last=last)
+
+    async def before(self, lane: Lane, spec: Json, digest: Digest) -> Rendering:
+        """
+        Render an artifact of before as it was declared then; the source is not asked for it.
+
+        Raises:
+            SetpointError: It is not there any more, or cannot be rendered now.
+
+        """
+        declared = Kustomization.read({**lane.declared, "spec": spec})
+        request = await self._request(lane, declared, spec, str(digest))
+        rendered = await self._renderer.render(request, lambda: self._artifacts.get(digest))
+        return await self._prepare(lane, declared, rendered)
+
+    async def _request(
+        self, lane: Lane, declared: Kustomization, spec: Json, digest: str
+    ) -> RenderRequest:
+        variables = await self._variables(lane, declared)
+        return render_request(spec, digest=digest, variables=variables)
 
     def _holds(self, lane: Lane, request: RenderRequest, index: Index | None) -> bool:
         last = lane.memory.render
@@ -166,9 +179,7 @@ class Render:
         variables |= post_build.substitute
         return {name: value.replace("\n", "") for name, value in variables.items()}
 
-    async def _prepare(
-        self, lane: Lane, declared: Kustomization, rendered: Rendered
-    ) -> tuple[tuple[Desired, ...], dict[ObjectKey, SharedFields], tuple[Refusal, ...]]:
+    async def _prepare(self, lane: Lane, declared: Kustomization, rendered: Rendered) -> Rendering:
         kinds = await self._kinds(rendered.objects)
         return await aside(
             len(rendered.objects), self._shape, lane.owner, declared, rendered, kinds
@@ -180,7 +191,7 @@ class Render:
         declared: Kustomization,
         rendered: Rendered,
         kinds: Mapping[tuple[str, str, str], Kind | None],
-    ) -> tuple[tuple[Desired, ...], dict[ObjectKey, SharedFields], tuple[Refusal, ...]]:
+    ) -> Rendering:
         common = declared.spec.common_metadata
         prepared = prepare(
             rendered.objects,
@@ -206,7 +217,12 @@ class Render:
             if pointers:
                 shared[one.key] = SharedFields(declared=one, pointers=pointers)
             desired.append(without(one, pointers, self._secret_key))
-        return tuple(desired), shared, prepared.refused
+        return Rendering(
+            desired=tuple(desired),
+            shared=shared,
+            refused=prepared.refused,
+            digest=render_digest(desired),
+        )
 
     async def _kinds(
         self, objects: Iterable[Mapping[str, Any]]
@@ -218,3 +234,16 @@ class Render:
             )
             for api, kind in wanted
         }
+
+
+def remember(lane: Lane, rendering: Rendering) -> bool:
+    """
+    Keep what is desired from now on; say whether it differs from before.
+    """
+    memory = lane.memory
+    history = lane.status.get("history") or [{}]
+    before = memory.render.digest if memory.render else history[0].get("digest", "")
+    memory.desired = {one.key: one for one in rendering.desired}
+    memory.shared = dict(rendering.shared)
+    memory.render, memory.spec = rendering.last, lane.base.get("spec") or {}
+    return before != rendering.digest

@@ -13,7 +13,7 @@ from services.reconciler.core import conditions
 from services.reconciler.core.conditions import At
 from services.reconciler.core.events import event
 from services.reconciler.core.masking import SecretValues
-from services.reconciler.core.receipt import encode
+from services.reconciler.core.receipt import Saved, encode
 from services.reconciler.declaration import Json
 from services.reconciler.lane import Lane
 from services.reconciler.ports import Declarations, Receipts, Reporter
@@ -124,12 +124,12 @@ class Report:
 
         Without them the next start verifies.
         """
-        receipts = dict(lane.memory.receipts)
-        if receipts == lane.memory.saved and not anew:
+        now = Saved(receipts=dict(lane.memory.receipts), spec=lane.memory.spec)
+        if now == lane.memory.saved and not anew:
             return
-        data = await aside(len(receipts), encode, receipts)
+        data = await aside(len(now.receipts), encode, now)
         kept = await self._receipts.save(lane.namespace, lane.name, data)
-        lane.memory.saved = receipts if kept else None
+        lane.memory.saved = now if kept else None
         point("reconciler.receipts-saved")
 
     async def forget(self, lane: Lane) -> None:
@@ -198,6 +198,7 @@ _FACTS = (
     "lastAppliedOriginRevision",
     "lastAttemptedRevision",
     "lastAttempted",
+    "lastRenderedDigest",
     "history",
 )
 _TRIES = 5  # conflicts of one write; each is somebody else's write in between

@@ -5,7 +5,6 @@ One read explains the drift, the event goes out, one apply heals. A mode, a paus
 leave the drift standing; it is told once and shown in the status.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
@@ -33,12 +32,12 @@ from services.reconciler.core.standing import DriftAction, Standing, fight_messa
 from services.reconciler.lane import Lane
 from services.reconciler.memory import Held
 from services.reconciler.ports import NOT_LEADER, Cluster, Json, Reporter
+from services.reconciler.slots import side_by_side
 from shared.errors import SetpointError
 from shared.model import ObjectKey
 from shared.runtime import Clock, point
 from shared.runtime.clock import rfc3339
 
-_PARALLEL = 8  # reverts of one lane at once
 ApplyOne = Callable[[Lane, Desired], Awaitable[Action]]
 
 
@@ -60,20 +59,16 @@ class Revert:
         """
         Look at each object of ``keys`` and heal it; say whether anything was found.
         """
-        limit = asyncio.Semaphore(_PARALLEL)
         found: list[bool] = []
         fenced: list[SetpointError] = []
 
         async def one(key: ObjectKey) -> None:
-            async with limit:
-                try:
-                    found.append(await self._one(lane, key, interval))
-                except SetpointError as exc:
-                    fenced.append(exc)
+            try:
+                found.append(await self._one(lane, key, interval))
+            except SetpointError as exc:
+                fenced.append(exc)
 
-        async with asyncio.TaskGroup() as group:
-            for key in keys:
-                group.create_task(one(key))
+        await side_by_side(one, keys)
         if fenced:
             raise fenced[0]
         return any(found)
@@ -106,7 +101,7 @@ class Revert:
         kind = _kind(live, receipt)
         untouched: frozenset[Path] = frozenset()
         if kind is DriftKind.CHANGED and live is not None:
-            if _equal(wanted, live, lane):
+            if equal(wanted, live, lane):
                 return self._settle(lane, wanted, live, interval)
             if not certain or changed_within_ours(wanted.object, live):
                 # The server is the judge: where admission always rewrites a field, an apply
@@ -256,7 +251,7 @@ def _kind(live: Json | None, receipt: Receipt | None) -> DriftKind:
     return DriftKind.CHANGED
 
 
-def _equal(wanted: Desired, live: Json, lane: Lane) -> bool:
+def equal(wanted: Desired, live: Json, lane: Lane) -> bool:
     """
     Say whether values and ownership are as we left them.
     """

@@ -139,9 +139,9 @@ class Service:
             if urgency is Urgency.ROUTINE and lane.claims is not None:
                 lane.claims = replace(lane.claims, digest=source.digest)  # renders the same
             lane.request(urgency)
-        self._artifacts.keep(
-            frozenset(Digest.parse(lane.source.digest) for lane in self._lanes if lane.source)
-        )
+        used = {Digest.parse(lane.source.digest) for lane in self._lanes if lane.source}
+        used |= {lane.rendered for lane in self._lanes if lane.rendered is not None}
+        self._artifacts.keep(frozenset(used))
 
     async def _on_declared(self, notice: Notice) -> None:
         match notice:

@@ -8,7 +8,7 @@ anything goes aside, so that nobody waits for it either.
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from enum import IntEnum
 from itertools import count
@@ -16,7 +16,9 @@ from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+K = TypeVar("K")
 MANY = 200  # objects; what is decided about fewer takes some milliseconds
+_SIDE_BY_SIDE = 8  # requests of one lane at once
 
 
 async def aside(objects: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -28,6 +30,21 @@ async def aside(objects: int, work: Callable[P, T], *args: P.args, **kwargs: P.k
     if objects < MANY:
         return work(*args, **kwargs)
     return await asyncio.to_thread(work, *args, **kwargs)
+
+
+async def side_by_side(work: Callable[[K], Awaitable[None]], items: Iterable[K]) -> None:
+    """
+    Do a piece of work for each of some items, eight at once.
+    """
+    limit = asyncio.Semaphore(_SIDE_BY_SIDE)
+
+    async def one(item: K) -> None:
+        async with limit:
+            await work(item)
+
+    async with asyncio.TaskGroup() as group:
+        for item in items:
+            group.create_task(one(item))
 
 
 class Urgency(IntEnum):

@@ -18,6 +18,7 @@ from services.reconciler.apply import Apply
 from services.reconciler.conclude import Conclude
 from services.reconciler.core.events import CONTROLLER
 from services.reconciler.core.masking import SecretValues
+from services.reconciler.fallback import Fallback
 from services.reconciler.finalize import Finalize
 from services.reconciler.gather import Gather, Owners
 from services.reconciler.halt import Halt
@@ -113,17 +114,20 @@ def join(
     report = Report(ports.declarations, ports.reporter, ports.receipts, secrets=hidden, clock=clock)
     apply = Apply(ports.cluster, parallel=_PARALLEL)
     prune = Prune(ports.cluster, parallel=_PARALLEL)
+    recall = Recall(ports.cluster)
+    render = Render(
+        ports.artifacts,
+        ports.renderer,
+        ports.declarations,
+        ports.cluster,
+        secrets=hidden,
+        secret_key=secret_key,
+    )
     return Steps(
-        render=Render(
-            ports.artifacts,
-            ports.renderer,
-            ports.declarations,
-            ports.cluster,
-            secrets=hidden,
-            secret_key=secret_key,
-        ),
+        render=render,
         gather=Gather(ports.cluster, lanes, owners, clock=clock),
-        recall=Recall(ports.cluster),
+        recall=recall,
+        fallback=Fallback(ports.cluster, lanes, render, recall),
         revert=Revert(ports.cluster, ports.reporter, apply.one, mask=hidden.mask, clock=clock),
         apply=apply,
         prune=prune,
@@ -166,6 +170,7 @@ def _build(settings: Settings, world: _World) -> Service:
             no_cross_namespace_refs=settings.no_cross_namespace_refs,
             clock=clock,
         ),
+        fallback=steps.fallback,
         revert=steps.revert,
         conclude=steps.conclude,
         halt=steps.halt,

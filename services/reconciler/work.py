@@ -16,6 +16,7 @@ from services.reconciler.core.obstacles import overtaken
 from services.reconciler.core.receipt import decode
 from services.reconciler.core.schedule import next_pass, verification_period
 from services.reconciler.core.standing import fights_of
+from services.reconciler.fallback import Fallback
 from services.reconciler.halt import Halt
 from services.reconciler.lane import Lane
 from services.reconciler.lanes import Lanes
@@ -48,6 +49,7 @@ class Tools:
     observer: Observer
     receipts: Receipts
     reconcile: Reconcile
+    fallback: Fallback
     revert: Revert
     conclude: Conclude
     halt: Halt
@@ -175,6 +177,8 @@ class Work:
         lane.working = True
         try:
             ended = await self._tools.reconcile.run(lane)
+            if not lane.settled and ended.delay is None:
+                await self._tools.fallback.run(lane)
         finally:
             lane.working = False
         lane.marks.plan_checks(verification_period(_interval(lane)).total_seconds(), random.random)
@@ -224,12 +228,15 @@ class Work:
     async def _heal(self, lane: Lane) -> None:
         ours = lane.memory.desired.keys() - lane.memory.foreign
         keys = [key for key in lane.marks.drifted if key in ours]
-        for key in [key for key in lane.marks.drifted if key not in ours]:
-            lane.marks.take(key)
+        if lane.memory.render is not None:  # else what is desired may not be all: a pass decides
+            for key in [key for key in lane.marks.drifted if key not in ours]:
+                lane.marks.take(key)
         if lane.source is not None and overtaken(lane.status, lane.source):
             return  # what we know is older than what another process applies: a pass looks again
-        if not keys or mode_of(lane.spec) is Mode.DISABLED:
+        if mode_of(lane.spec) is Mode.DISABLED:
             lane.marks.drifted.clear()
+            return
+        if not keys:
             return
         refused = set(lane.memory.refused)
         if await self._tools.revert.run(lane, keys, interval=_interval(lane)):

@@ -93,6 +93,11 @@ class KustomizationStatus(ApiStatus):
     last_attempted: AttemptedSource | None = Field(
         default=None, description="State of the source that the last pass began with."
     )
+    last_rendered_digest: str = Field(
+        default="",
+        description="Digest of the artifact that was rendered last: what is healed while a newer "
+        "one cannot be rendered.",
+    )
     last_handled_reconcile_at: str = Field(
         default="", description="The last request to look now that was answered."
     )

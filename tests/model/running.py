@@ -47,6 +47,7 @@ class Running(Process):
             observer=observer,
             receipts=self.receipts,
             reconcile=self.reconcile,
+            fallback=self.fallback,
             revert=self.revert,
             conclude=self.conclude,
             halt=self.halt,

@@ -184,6 +184,13 @@ def attempted(status: Status, revision: str, source: SourceState | None) -> dict
     return new
 
 
+def rendered(status: Status, digest: str) -> dict[str, Any]:
+    """
+    Record which artifact was rendered: what is healed while a newer one cannot be.
+    """
+    return {**status, "lastRenderedDigest": digest}
+
+
 def with_inventory(status: Status, inventory: Inventory) -> dict[str, Any]:
     """
     Record the inventory; an empty one too, since it says that something was applied before.

@@ -7,7 +7,7 @@ An unchanged desired digest and a settled receipt mean that there is nothing to 
 import hashlib
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -40,6 +40,16 @@ class Receipt:
             f"Receipt(uid {self.uid}, {self.token}, generation {self.generation},"
             f" resourceVersion {self.resource_version})"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """
+    What is kept of a Kustomization: its receipts, and the spec by which it was rendered.
+    """
+
+    receipts: Mapping[ObjectKey, Receipt] = field(default_factory=dict)
+    spec: dict[str, Any] | None = None
 
 
 def token_of(obj: Mapping[str, Any], manager: str = MANAGER) -> str:
@@ -89,33 +99,40 @@ def receipt_from_response(
     )
 
 
-def encode(receipts: Mapping[ObjectKey, Receipt]) -> bytes | None:
+def encode(saved: Saved) -> bytes | None:
     """
     Pack receipts for the bus; None if they are too many to be kept.
     """
     rows = [
         [key.inventory_id, r.uid, r.desired_digest, r.token, r.generation, r.resource_version]
-        for key, r in sorted(receipts.items())
+        for key, r in sorted(saved.receipts.items())
     ]
-    data = zlib.compress(orjson.dumps({"form": _FORM, "receipts": rows}), level=6)
-    return data if len(data) <= LIMIT_BYTES else None
+    for spec in (saved.spec, None):  # the receipts go first, where both are too much
+        try:
+            plain = orjson.dumps({"form": _FORM, "receipts": rows, "spec": spec})
+        except orjson.JSONEncodeError:
+            continue  # a spec that nests deeper than any of the API
+        data = zlib.compress(plain, level=6)
+        if len(data) <= LIMIT_BYTES:
+            return data
+    return None
 
 
-def decode(data: bytes | None) -> dict[ObjectKey, Receipt]:
+def decode(data: bytes | None) -> Saved:
     """
     Unpack receipts; what cannot be read is no receipt, and its object is applied again.
     """
     try:
         reader = zlib.decompressobj()
         plain = reader.decompress(data or b"", INFLATED_LIMIT_BYTES)
-        if not reader.eof:
-            return {}
-        content = orjson.loads(plain)
+        content = orjson.loads(plain) if reader.eof else {}
         if content["form"] != _FORM:
-            return {}
-        return dict(_row(row) for row in content["receipts"])
+            return Saved()
+        receipts = dict(_row(row) for row in content["receipts"])
+        spec = content.get("spec")
+        return Saved(receipts=receipts, spec=spec if isinstance(spec, dict) else None)
     except (zlib.error, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+        return Saved()
 
 
 def _row(row: list[Any]) -> tuple[ObjectKey, Receipt]:

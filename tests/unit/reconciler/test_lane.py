@@ -3,7 +3,7 @@
 import pytest
 
 from services.reconciler.core.inventory import Inventory
-from services.reconciler.core.receipt import receipt_from_response
+from services.reconciler.core.receipt import Saved, receipt_from_response
 from services.reconciler.lane import Lane
 from tests.fakes.clock import FakeClock
 from tests.unit.reconciler.made import key, obj
@@ -30,7 +30,7 @@ def live(version="7"):
 
 def test_what_is_seen_before_the_receipts_are_there_is_judged_by_them(lane):
     lane.notice(WEB, live(), listed=True)
-    lane.remember({WEB: receipt_from_response("sha256:x", live())})
+    lane.remember(Saved(receipts={WEB: receipt_from_response("sha256:x", live())}))
     assert not lane.marks.drifted
 
 
@@ -38,11 +38,11 @@ def test_what_is_seen_before_the_receipts_are_there_is_judged_by_them(lane):
 def test_drift_that_is_seen_before_the_receipts_are_there_is_drift_afterwards(lane, seen, certain):
     lane.notice(WEB, seen, listed=True)
     assert not lane.marks.drifted
-    lane.remember({WEB: receipt_from_response("sha256:x", live())})
+    lane.remember(Saved(receipts={WEB: receipt_from_response("sha256:x", live())}))
     assert lane.marks.drifted == {WEB: certain}
 
 
 def test_without_receipts_everything_is_verified(lane):
     lane.notice(WEB, live(), listed=True)
-    lane.remember({})
+    lane.remember(Saved())
     assert lane.marks.drifted == {WEB: False}

@@ -10,7 +10,7 @@ from services.reconciler.core.explain import DriftReport
 from services.reconciler.core.fights import Fight
 from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.pause import PAUSED_UNTIL
-from services.reconciler.core.receipt import receipt_from_response
+from services.reconciler.core.receipt import Saved, receipt_from_response
 from services.reconciler.core.standing import DriftAction, Standing
 from services.reconciler.lane import Lane
 from services.reconciler.marks import VERIFY_EVERY
@@ -45,7 +45,9 @@ def lane(clock, api):
     lane.settled, lane.due = True, None
     lane.memory.desired[CONF.key] = CONF
     lane.inventory = Inventory.of([CONF])
-    lane.remember({CONF.key: receipt_from_response(CONF.digest, api.apply(CONF.object))})
+    lane.remember(
+        Saved(receipts={CONF.key: receipt_from_response(CONF.digest, api.apply(CONF.object))})
+    )
     lane.notice(CONF.key, api.find(CONF.key))
     lane.wake.clear()
     return lane

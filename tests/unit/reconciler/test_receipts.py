@@ -3,7 +3,7 @@
 import pytest
 
 from services.reconciler.core.masking import SecretValues
-from services.reconciler.core.receipt import receipt_from_response
+from services.reconciler.core.receipt import Saved, receipt_from_response
 from services.reconciler.lane import Lane
 from services.reconciler.report import Report
 from tests.fakes.clock import FakeClock
@@ -33,7 +33,7 @@ def receipts():
 def lane():
     meta = {"name": "app", "namespace": "flux-system", "uid": "1", "resourceVersion": "1"}
     lane = Lane({"metadata": meta}, clock=FakeClock())
-    lane.remember({})
+    lane.remember(Saved())
     lane.memory.receipts[WEB] = receipt("7")
     return lane
 

@@ -2,20 +2,17 @@
 The work of a lane: what happens next when a pass could not be finished.
 """
 
-import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack
 
 import pytest
 
 from services.reconciler.conclude import Ended
 from services.reconciler.core.schedule import After
-from services.reconciler.observe import Observer
 from services.reconciler.slots import Slots, Urgency
-from services.reconciler.work import Tools, Work
 from shared.errors import TransientError
 from shared.kube.errors import Unreachable
-from shared.runtime.metrics import Metrics
-from tests.fakes.reconciler.ports import FakeReceipts, FakeWatches, kustomization_key
+from tests.fakes.reconciler.ports import kustomization_key
+from tests.unit.reconciler.working import rest, worker, working
 from tests.unit.reconciler.world import World, config, config_key
 
 
@@ -30,46 +27,6 @@ class Failing:
         if self.asked and self.passes == 1:
             lane.request(Urgency.NOW)
         raise TransientError("the declaration changed")
-
-
-@asynccontextmanager
-async def working(world, process, lane, reconcile, slots=None):
-    """Run the task of a lane until it rests, and after each moment that is waited for."""
-    work = worker(world, process, reconcile, slots)
-    task = asyncio.create_task(work.run(lane))
-    await rest()
-    yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-
-
-def worker(world, process, reconcile, slots=None):
-    observer = Observer(
-        FakeWatches(world.api), world.cluster, lanes_of=lambda _: {}, clock=world.clock
-    )
-    tools = Tools(
-        observer=observer,
-        receipts=FakeReceipts(),
-        reconcile=reconcile,
-        revert=process.revert,
-        conclude=process.conclude,
-        halt=process.halt,
-        report=process.report,
-    )
-    observer.first = nothing
-    return Work(
-        tools, process.lanes, slots or Slots(1), jitter=0, clock=world.clock, metrics=Metrics()
-    )
-
-
-async def nothing(kinds):
-    del kinds
-
-
-async def rest():
-    for _ in range(100):  # everything is in memory: turns of the loop bring it to rest
-        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize(("asked", "passes"), [(False, 1), (True, 2)])

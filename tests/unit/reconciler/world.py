@@ -164,7 +164,7 @@ class Process:
         )
         self.report, self.apply, self.prune = steps.report, steps.apply, steps.prune
         self.revert, self.conclude = steps.revert, steps.conclude
-        self.halt = steps.halt
+        self.halt, self.fallback = steps.halt, steps.fallback
         self.reconcile = Reconcile(
             steps, self.declarations, self.lanes, no_cross_namespace_refs=False, clock=clock
         )

@@ -1,3 +1,4 @@
+import secrets
 import tracemalloc
 import zlib
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from services.reconciler.core.receipt import (
     LIMIT_BYTES,
     Receipt,
+    Saved,
     decode,
     encode,
     receipt_from_response,
@@ -18,6 +20,16 @@ from services.reconciler.core.receipt import (
 )
 from shared.model import ObjectKey
 from tests.unit.reconciler.recorded import recorded
+
+KEY = ObjectKey(group="", kind="X", namespace="n", name="a")
+
+
+def nested(levels):
+    deep = {}
+    for _ in range(levels):
+        deep = {"f:a": deep}
+    return deep
+
 
 text = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=20)
 receipts = st.builds(
@@ -37,14 +49,29 @@ keys = st.builds(
 )
 
 
-@given(st.dictionaries(keys, receipts, max_size=8))
-def test_what_is_packed_is_unpacked_again(found):
-    assert decode(encode(found)) == found
+specs = st.none() | st.dictionaries(text, text | st.integers(0, 9), max_size=3)
+
+
+@given(st.dictionaries(keys, receipts, max_size=8), specs)
+def test_what_is_packed_is_unpacked_again(found, spec):
+    saved = Saved(receipts=found, spec=spec)
+    assert decode(encode(saved)) == saved
+
+
+@pytest.mark.parametrize("spec", [{"patches": [secrets.token_hex(LIMIT_BYTES)]}, nested(300)])
+def test_a_spec_that_cannot_be_kept_costs_no_receipts(spec):
+    saved = Saved(receipts={KEY: recorded("scale").receipt}, spec=spec)
+    assert decode(encode(saved)) == Saved(receipts=saved.receipts)
+
+
+def test_receipts_without_a_spec_are_read_as_well():
+    packed = zlib.compress(orjson.dumps({"form": 1, "receipts": []}))
+    assert decode(packed) == Saved()
 
 
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_receipts_are_none(data):
-    assert decode(data) == {}
+    assert decode(data) == Saved()
 
 
 @pytest.mark.parametrize(
@@ -61,23 +88,21 @@ def test_bytes_that_are_no_receipts_are_none(data):
     ],
 )
 def test_content_of_another_form_is_no_receipt(content):
-    assert decode(zlib.compress(content)) == {}
+    assert decode(zlib.compress(content)) == Saved()
 
 
 @given(st.dictionaries(keys, receipts, min_size=1, max_size=3), st.data())
 def test_receipts_cut_short_are_none(found, data):
-    packed = encode(found)
+    packed = encode(Saved(receipts=found))
     cut = data.draw(st.integers(0, len(packed) - 1))
-    assert decode(packed[:cut]) == {}
+    assert decode(packed[:cut]) == Saved()
 
 
 def test_nothing_stored_is_nothing_known():
-    assert decode(None) == {}
+    assert decode(None) == Saved()
 
 
 def test_receipts_that_would_not_fit_into_a_message_are_not_kept():
-    import secrets
-
     one = recorded("scale").receipt
     many = {
         ObjectKey(group="", kind="X", namespace="n", name=f"a{n}"): Receipt(
@@ -89,9 +114,9 @@ def test_receipts_that_would_not_fit_into_a_message_are_not_kept():
         )
         for n in range(22_000)
     }
-    assert encode(many) is None
+    assert encode(Saved(receipts=many)) is None
     few = dict(list(many.items())[:10_000])
-    assert len(encode(few)) <= LIMIT_BYTES
+    assert len(encode(Saved(receipts=few))) <= LIMIT_BYTES
 
 
 def test_the_receipt_of_an_answer_has_what_a_watch_will_show():
@@ -135,16 +160,16 @@ def test_a_receipt_says_in_one_line_what_it_is():
 
 
 def test_a_record_under_our_name_that_nobody_can_read_has_no_token():
-    deep = {}
-    for _ in range(300):
-        deep = {"f:a": deep}
+    deep = nested(300)
     one = {"manager": "setpoint", "operation": "Apply", "time": "t", "fieldsV1": deep}
     assert token_of({"metadata": {"managedFields": [one]}}) == ""
 
 
 def test_receipts_that_would_fill_the_memory_are_none():
     tracemalloc.start()
-    assert decode(zlib.compress(b'{"form":1,"receipts":[' + b"[]," * 20_000_000 + b"[]]}")) == {}
+    assert (
+        decode(zlib.compress(b'{"form":1,"receipts":[' + b"[]," * 20_000_000 + b"[]]}")) == Saved()
+    )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 256 * 1024 * 1024

@@ -1,0 +1,232 @@
+"""
+A process that starts while the newest revision cannot be rendered heals what was applied last.
+"""
+
+from contextlib import asynccontextmanager
+
+import pytest
+
+from services.reconciler.slots import Urgency
+from shared.model import Digest
+from tests.unit.reconciler.working import rest, working
+from tests.unit.reconciler.world import World, config, config_key, survives
+
+ONE, TWO = config_key("one"), config_key("two")
+BROKEN = {"broken.yaml": "kind: [ConfigMap"}
+
+
+@pytest.fixture
+async def world():
+    made = World()
+    made.push(config("one"), config("two"))
+    made.declare()
+    await made.start().settle()
+    return made
+
+
+@asynccontextmanager
+async def started(world, name="app"):
+    """
+    Run a new process's task of the lane, until it rests.
+    """
+    process = world.start()
+    world.reporter.told.clear()
+    lane = await process.lane(name)
+    async with working(world, process, lane, process.reconcile):
+        yield process, lane
+
+
+def told(world, reason="DriftDetected"):
+    return [event.message for event, _ in world.reporter.told if event.reason == reason]
+
+
+def edit(world, key=ONE, **data):
+    world.api.edit(key, {"data": data}, manager="kubectl-edit")
+
+
+async def test_an_edit_from_before_the_start_is_healed_and_told(world):
+    world.push(config("one", a="2"), **BROKEN)
+    edit(world, a="9")
+    async with started(world):
+        assert world.condition() == ("False", "BuildFailed")
+        assert world.configs() == {"one": {"a": "1"}, "two": {"a": "1"}}
+        (message,) = told(world)
+        assert "data.a changed by kubectl-edit" in message
+
+
+async def test_an_edit_after_the_start_is_healed(world):
+    world.push(**BROKEN)
+    async with started(world) as (_, lane):
+        edit(world, a="9")
+        lane.notice(ONE, world.api.find(ONE))
+        await rest()
+        assert world.configs()["one"] == {"a": "1"}
+
+
+async def test_what_was_deleted_comes_back(world):
+    world.push(**BROKEN)
+    world.api.delete(TWO)
+    async with started(world):
+        assert world.configs()["two"] == {"a": "1"}
+
+
+async def test_nothing_new_is_applied_and_nothing_pruned(world):
+    world.push(config("one", a="2"), config("three"), **BROKEN)
+    before = world.versions()
+    async with started(world):
+        assert world.versions() == before
+        assert world.recorded() == {"one", "two"}
+
+
+async def test_a_broken_spec_is_healed_by_the_spec_that_was_applied(world):
+    world.declare(path="./nowhere")
+    edit(world, a="9")
+    async with started(world):
+        assert world.condition() == ("False", "BuildFailed")
+        assert world.configs()["one"] == {"a": "1"}
+
+
+async def test_drift_is_only_told_where_the_mode_says_so(world):
+    world.declare(path="./nowhere", driftDetection={"mode": "warn"})
+    edit(world, a="9")
+    async with started(world):
+        assert world.configs()["one"] == {"a": "9"}
+        assert len(told(world)) == 1
+        assert world.condition("Drifted") == ("True", "DriftDetected")
+
+
+@pytest.mark.parametrize(
+    "spec", [{"suspend": True}, {"driftDetection": {"mode": "disabled"}}], ids=str
+)
+async def test_who_wants_no_healing_gets_none(world, spec):
+    world.declare(path="./nowhere", **spec)
+    edit(world, a="9")
+    async with started(world):
+        assert world.configs()["one"] == {"a": "9"}
+
+
+async def test_unfinished_work_is_not_undone(world):
+    world.clock.advance(1)
+    world.push(config("one", a="2"), config("two"))
+    process = world.start()
+    process.switch.meanwhile("Receipts.save", process.switch.die)
+    assert not await survives(process)
+    world.push(**BROKEN)
+    async with started(world) as (_, lane):
+        assert world.configs()["one"] == {"a": "2"}
+        lane.notice(ONE, world.api.find(ONE), listed=True)
+        await rest()
+        assert world.configs()["one"] == {"a": "2"}
+        edit(world, key=TWO, a="9")
+        lane.notice(TWO, world.api.find(TWO))
+        await rest()
+        assert world.configs()["two"] == {"a": "1"}
+
+
+async def test_what_was_applied_by_a_pass_that_did_not_end_is_neither_undone_nor_forgotten(world):
+    applied = config("one", a="2"), config("two")
+    world.push(*applied)
+    process = world.start()
+    process.switch.meanwhile("Declarations.write_status", process.switch.die)
+    assert not await survives(process)
+    world.push(**BROKEN)
+    edit(world, a="9")
+    async with started(world) as (process, lane):
+        assert world.configs()["one"] == {"a": "9"}
+        world.push(*applied)
+        process.hear()
+        lane.request(Urgency.CHANGED)
+        await rest()
+        assert world.configs()["one"] == {"a": "2"}
+
+
+async def test_going_back_from_unfinished_work_is_no_drift(world):
+    world.clock.advance(1)
+    world.push(config("one", a="2"), config("two"))
+    process = world.start()
+    process.switch.meanwhile("Receipts.save", process.switch.die)
+    assert not await survives(process)
+    world.push(**BROKEN)
+    async with started(world) as (process, lane):
+        world.api.edit(ONE, {"metadata": {"annotations": {"seen": "yes"}}}, manager="controller")
+        lane.notice(ONE, world.api.find(ONE))
+        world.push(config("one"), config("two"))
+        process.hear()
+        lane.request(Urgency.CHANGED)
+        await rest()
+        assert world.configs()["one"] == {"a": "1"}
+        assert told(world) == []
+
+
+async def test_an_edit_is_healed_where_the_receipts_are_lost_and_the_object_proves_it(world):
+    world.receipts.saved.clear()
+    world.push(**BROKEN)
+    edit(world, a="9")
+    async with started(world):
+        assert world.configs()["one"] == {"a": "1"}
+        (message,) = told(world)
+        assert "data.a changed by kubectl-edit" in message
+
+
+async def test_what_the_last_revision_deleted_does_not_come_back(world):
+    world.push(config("one"))
+    process = world.start()
+    process.switch.meanwhile("Receipts.save", process.switch.die)
+    assert not await survives(process)
+    assert set(world.configs()) == {"one"}
+    world.push(**BROKEN)
+    async with started(world):
+        assert set(world.configs()) == {"one"}
+
+
+async def test_what_another_one_declares_by_now_is_left_to_it(world):
+    world.push(config("one"), **BROKEN)
+    world.declare("other", path="./other")
+    world.write_status({"inventory": world.status()["inventory"]}, name="other")
+    process = world.start()
+    await process.lane("other")
+    edit(world, a="9")
+    lane = await process.lane()
+    async with working(world, process, lane, process.reconcile):
+        assert world.configs()["one"] == {"a": "9"}
+
+
+async def test_an_object_that_others_write_is_healed_if_it_is_as_applied(world):
+    world.api.edit(ONE, {"metadata": {"annotations": {"seen": "yes"}}}, manager="controller")
+    world.push(**BROKEN)
+    async with started(world) as (_, lane):
+        edit(world, a="9")
+        lane.notice(ONE, world.api.find(ONE))
+        await rest()
+        assert world.configs()["one"] == {"a": "1"}
+
+
+async def test_the_next_revision_that_can_be_rendered_is_applied_whole(world):
+    world.push(**BROKEN)
+    edit(world, a="9")
+    async with started(world) as (process, lane):
+        world.push(config("one", a="3"), config("three"))
+        process.hear()
+        lane.request(Urgency.CHANGED)
+        await rest()
+        assert world.configs() == {"one": {"a": "3"}, "three": {"a": "1"}}
+        assert world.recorded() == {"one", "three"}
+
+
+async def test_without_the_artifact_of_then_the_failure_stands_alone(world):
+    first = world.source.digest
+    world.push(**BROKEN)
+    world.artifacts.stored.pop(Digest.parse(first))
+    world.artifacts.disk.clear()
+    edit(world, a="9")
+    async with started(world) as (_, lane):
+        assert world.condition() == ("False", "BuildFailed")
+        assert not lane.settled
+        assert world.configs()["one"] == {"a": "9"}
+
+
+async def test_a_digest_that_somebody_else_wrote_is_not_looked_for(world):
+    world.write_status({"lastRenderedDigest": "../../etc/passwd"})
+    world.push(**BROKEN)
+    async with started(world) as (_, lane):
+        assert not lane.settled
