@@ -87,6 +87,14 @@ class Lane(Declaration):
         return self.working or self.due == 0.0
 
     @property
+    def pressing(self) -> Urgency:
+        """
+        Return how urgent it is that the lane works: what has drifted for certain comes first.
+        """
+        drifted = not self.resting and any(self.marks.drifted.values())
+        return Urgency.NOW if drifted else self.urgency
+
+    @property
     def resting(self) -> bool:
         """
         Say whether nothing but a pass may be done: suspended, being deleted, or before the first.

@@ -3,7 +3,6 @@ The work of one lane: sleep until something concerns it, do it in a slot, sleep 
 """
 
 import asyncio
-import contextlib
 import random
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +15,7 @@ from services.reconciler.core.obstacles import overtaken
 from services.reconciler.core.receipt import decode
 from services.reconciler.core.schedule import next_pass, verification_period
 from services.reconciler.core.standing import fights_of
+from services.reconciler.declaration import Json
 from services.reconciler.fallback import Fallback
 from services.reconciler.halt import Halt
 from services.reconciler.lane import Lane
@@ -26,6 +26,7 @@ from services.reconciler.reconcile import Reconcile
 from services.reconciler.report import Report
 from services.reconciler.revert import Revert
 from services.reconciler.slots import Slots, Urgency
+from services.reconciler.unhurried import Unhurried
 from shared.api import Kustomization
 from shared.errors import SetpointError, StalledError, TransientError
 from shared.runtime import Clock
@@ -33,8 +34,6 @@ from shared.runtime.metrics import Metrics
 
 log = structlog.get_logger()
 
-AHEAD = 1.0  # seconds that a status which nobody waits for lets the lanes with a change go first
-STATUS_PACE = 0.005  # seconds between two status-only writes: 200 a second
 _FIRST_SNAPSHOT = 10.0  # seconds to wait for the watches of a lane's kinds at start
 _UNREADABLE = timedelta(minutes=10)  # in place of an interval that cannot be read
 _UNEXPECTED_RETRY = 10.0  # seconds until a lane is tried again that failed by our own fault
@@ -77,7 +76,7 @@ class Work:
         self.clock = clock
         self._metrics = metrics
         self._jitter = jitter
-        self._status_turn = 0.0
+        self._unhurried = Unhurried(tools.report, slots, clock=clock)
 
     def forget(self, lane: Lane) -> None:
         """
@@ -94,10 +93,10 @@ class Work:
         while not lane.removed:
             await self._sleep(lane)
             try:
-                async with self._slots.take(lane.urgency):
+                async with self._slots.take(lane.pressing):
                     ended = await self._turn(lane)
                 if ended is not None and ended.later is not None and not lane.removed:
-                    await self._write_later(lane, ended)
+                    await self._tell_later(lane, ended.later)
             except SetpointError as exc:
                 logger.info("pass not finished", error=exc.message, reason=exc.reason)
                 self._again(lane)
@@ -106,6 +105,12 @@ class Work:
                 logger.exception("pass failed unexpectedly")
                 await self._say(lane, exc)
                 self._again(lane)
+
+    async def _tell_later(self, lane: Lane, status: Json) -> None:
+        lane.pending = status
+        self._wake_dependents(lane)  # who depends on it reads the memory, and need not wait
+        if not await self._unhurried.write(lane, status):
+            lane.request(Urgency.ROUTINE)  # a pass says all of it
 
     async def _say(self, lane: Lane, failure: Exception) -> None:
         """
@@ -162,7 +167,8 @@ class Work:
             if declared is None:
                 return None
             ended = await self._tools.conclude.follow(lane, declared)
-            self._after(lane, ended)
+            if ended is not None:
+                self._wake_dependents(lane)
             return ended
         return None
 
@@ -188,7 +194,7 @@ class Work:
         )
         self._schedule(lane, ended)
         if ended.later is None:
-            self._after(lane, ended)
+            self._wake_dependents(lane)
         self._follow_others(lane)
         return ended
 
@@ -208,9 +214,7 @@ class Work:
         if lane.due is None and delay is not None:
             lane.due = self.clock.monotonic() + delay
 
-    def _after(self, lane: Lane, ended: Ended | None) -> None:
-        if ended is None:
-            return
+    def _wake_dependents(self, lane: Lane) -> None:
         for other in self._lanes.dependents(lane):
             if other.waiting or other.waits:
                 other.request(Urgency.CHANGED)
@@ -244,30 +248,6 @@ class Work:
             await self._tools.conclude.standing(lane)
         if lane.memory.refused.keys() - refused:
             lane.request(Urgency.CHANGED)  # it says that the object is not as declared
-
-    async def _write_later(self, lane: Lane, ended: Ended) -> None:
-        """
-        Write a status that nobody waits for: behind all other work, and paced.
-
-        A lane that has a change waits for its renderer and the API server, and slots are free
-        meanwhile: the others let it go first all the same.
-        """
-        if ended.later is None:
-            return
-        lane.pending = ended.later
-        self._after(lane, ended)  # who depends on it reads the memory, and need not wait
-        try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(AHEAD):
-                    await self._slots.calm()
-            async with self._slots.take(Urgency.STATUS):
-                now = self.clock.monotonic()
-                self._status_turn = max(self._status_turn + STATUS_PACE, now)
-                await self.clock.sleep(self._status_turn - now)
-                await self._tools.report.save(lane)
-                await self._tools.report.write(lane, ended.later)
-        finally:
-            lane.pending = None  # what could not be written is nobody's state any more
 
 
 def _readable(lane: Lane) -> Kustomization | None:

@@ -144,10 +144,11 @@ class Running(Process):
         self._begun.add(lane)
 
     async def _turn(self, lane):
+        lane.wake.clear()
         try:
             ended = await self._work._turn(lane)
             if ended is not None and ended.later is not None and not lane.removed:
-                await self._work._write_later(lane, ended)
+                await self._work._tell_later(lane, ended.later)
         except SetpointError:
             self._work._again(lane)
 

@@ -187,6 +187,26 @@ async def test_while_the_bus_is_away_drift_is_healed_and_told_afterwards(rec):
     await rec.told("DriftDetected", "data.a")
 
 
+async def test_started_beside_a_broken_revision_it_heals_what_was_applied_last(rec):
+    rec.start()
+    await rec.push({"a.yaml": [config("one", rec.ns), config("two", rec.ns)]})
+    rec.declare()
+    await rec.ready()
+    await rec.push({"a.yaml": [config("one", rec.ns, a="2")], "b.yaml": "kind: [ConfigMap"})
+    await rec.ready("False", reason="BuildFailed")
+    rec.kill()
+    rec.kubectl("patch", "configmap", "one", "--type=merge", "-p", '{"data":{"a":"9"}}')
+    rec.start()
+    await rec.eventually(lambda: rec.live("configmap", "one")["data"] == {"a": "1"}, "healed")
+    assert "data.a changed by kubectl-patch" in (await rec.told("DriftDetected")).message
+    rec.kubectl("delete", "configmap", "two")
+    await rec.eventually(lambda: rec.live("configmap", "two") != {}, "there again")
+    newest = await rec.push({"a.yaml": [config("one", rec.ns, a="3")]})
+    await rec.at(newest)
+    assert rec.live("configmap", "one")["data"] == {"a": "3"}
+    assert rec.live("configmap", "two") == {}
+
+
 async def test_an_older_revision_delivered_late_does_not_win(rec):
     rec.start()
     await rec.push({"a.yaml": [config("one", rec.ns, a="old")]})

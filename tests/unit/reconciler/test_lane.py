@@ -5,6 +5,7 @@ import pytest
 from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.receipt import Saved, receipt_from_response
 from services.reconciler.lane import Lane
+from services.reconciler.slots import Urgency
 from tests.fakes.clock import FakeClock
 from tests.unit.reconciler.made import key, obj
 
@@ -46,3 +47,17 @@ def test_without_receipts_everything_is_verified(lane):
     lane.notice(WEB, live(), listed=True)
     lane.remember(Saved())
     assert lane.marks.drifted == {WEB: False}
+
+
+@pytest.mark.parametrize(
+    ("settled", "certain", "urgency"),
+    [
+        (True, True, Urgency.NOW),
+        (True, False, Urgency.ROUTINE),
+        (False, True, Urgency.ROUTINE),
+    ],
+)
+def test_what_has_drifted_for_certain_goes_before_other_work(lane, settled, certain, urgency):
+    lane.settled = settled
+    lane.marks.mark(WEB, certain=certain)
+    assert lane.pressing is urgency

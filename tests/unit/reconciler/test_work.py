@@ -6,8 +6,6 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from services.reconciler.conclude import Ended
-from services.reconciler.core.schedule import After
 from services.reconciler.slots import Slots, Urgency
 from shared.errors import TransientError
 from shared.kube.errors import Unreachable
@@ -40,11 +38,45 @@ async def test_a_lane_that_was_asked_during_a_failed_pass_does_not_wait(asked, p
         assert lane.due == world.clock.monotonic() + 10
 
 
+@pytest.mark.parametrize("change", ["revision", "drift"])
+async def test_what_wakes_a_lane_does_not_wait_for_a_status_that_nobody_waits_for(
+    change, monkeypatch
+):
+    monkeypatch.setattr("services.reconciler.unhurried.AHEAD", 30)
+    world, slots = World(), Slots(2)
+    world.push(config("one"))
+    world.declare()
+    process = world.start()
+    await process.settle()
+    world.push(config("one"), **{"notes.txt": "of another path"})
+    lane = await process.lane()
+    process.hear()
+    lane.request(Urgency.ROUTINE)
+    async with AsyncExitStack() as stack:
+        async with slots.take(Urgency.CHANGED):  # another lane has a change, and takes its time
+            await stack.enter_async_context(working(world, process, lane, process.reconcile, slots))
+            if change == "revision":
+                world.push(config("one", a="2"))
+                process.hear()
+                lane.request(Urgency.CHANGED)
+            else:
+                world.api.edit(config_key("one"), {"data": {"a": "9"}})
+                lane.notice(config_key("one"), world.api.find(config_key("one")))
+            await rest()
+            expected = {"a": "2"} if change == "revision" else {"a": "1"}
+            assert world.configs()["one"] == expected
+        await rest()
+        world.clock.advance(1)
+        await rest()
+        assert world.status()["lastAppliedRevision"] == world.source.revision
+        await slots.quiet()  # the turn that was given up holds no slot
+
+
 @pytest.mark.parametrize("ahead", [30, 0])
 async def test_a_status_that_nobody_waits_for_lets_a_change_go_first_but_not_for_ever(
     ahead, monkeypatch
 ):
-    monkeypatch.setattr("services.reconciler.work.AHEAD", ahead)
+    monkeypatch.setattr("services.reconciler.unhurried.AHEAD", ahead)
     world, slots = World(), Slots(2)
     world.push(config("one"))
     world.declare()
@@ -217,7 +249,7 @@ async def test_a_dependency_that_becomes_ready_while_it_is_said_that_it_is_not_w
     work = worker(world, process, process.reconcile)
 
     def ready():
-        work._after(needed, Ended(after=After.SUCCESS))
+        work._wake_dependents(needed)
 
     process.switch.meanwhile("Declarations.write_status", ready)
     await process.once("second")
