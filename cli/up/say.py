@@ -73,4 +73,9 @@ class Say:
     def _print(self, line: Text) -> None:
         # Whoever read our output may be gone; the system stays up.
         with contextlib.suppress(OSError, ValueError):
-            self._console.print(line)
+            if self._console.color_system is None:
+                # Where no colour is shown, laying a line out costs ten times as much as the rest.
+                self._console.file.write(f"{line.plain}\n")
+                self._console.file.flush()
+            else:
+                self._console.print(line)

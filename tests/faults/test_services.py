@@ -7,10 +7,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from tests.faults.oracle.record import Record
 from tests.faults.rig import Rig
+from tests.faults.workload.journal import Json, Key, fits
 from tests.faults.workload.layout import FRAGILE
 from tests.fixtures.nats import until
 
+HEALED = 30.0  # seconds until a new reconciler has healed, on a busy machine
 REASON = 5.0  # seconds in which a status has to say why
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -37,6 +40,28 @@ async def test_a_commit_that_cannot_be_applied_is_said_within_seconds(rig: Rig):
     assert "Is_No_Name" in verdicts[-1].message
     await work.turn()
     await rig.judged()
+
+
+@pytest.mark.timeout(180)
+async def test_a_reconciler_that_starts_beside_a_broken_commit_heals_what_was_there(rig: Rig):
+    work, record = rig.workload, rig.oracle.record
+    while record.verdicts[FRAGILE][-1].reason != "BuildFailed":
+        await work.turn()
+        await rig.oracle.converged(within=30)
+    expected = work.journal.expected()
+    ours = [key for key, (name, _) in expected.items() if name == FRAGILE]
+    ours = [key for key in ours if work.may_touch(key, FRAGILE)]
+    await rig.system.services["reconciler"].kill()
+    for change, key in zip((work.alter, work.remove), ours, strict=False):
+        await change(key)
+        await until(_there(lambda key=key: fits(expected[key][1], _live(record, key))), HEALED)
+    await work.settle()
+    await rig.judged()
+
+
+def _live(record: Record, key: Key) -> Json | None:
+    found = record.live(key)
+    return found.obj if found else None
 
 
 def _there(look: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:

@@ -82,9 +82,7 @@ def _judged(
     folder = str(one.spec.get("path", "")).removeprefix("./")
     space = str(one.spec.get("targetNamespace", ""))
     if folder in commit.broken:
-        yield _false(
-            name, one, f"an object that the API server refuses is in commit {commit.number}"
-        )
+        yield _false(name, one, f"commit {commit.number} holds what cannot be read or applied")
     declared = commit.declares(folder, space)
     for key, obj in declared.items():
         states = record.before(key, one.version)

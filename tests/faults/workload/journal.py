@@ -47,7 +47,8 @@ class Commit:
     """
     One commit: all files as they are then; each holds one object.
 
-    ``broken`` names the folders in which the API server will refuse an object. ``back`` says that
+    ``broken`` names the folders in which the API server will refuse an object, or of which a file
+    cannot be read; then ``files`` are those before it. ``back`` says that
     the branch went back to an older commit, whose ``sha`` and ``files`` this one has.
     """
 

@@ -26,6 +26,7 @@ from tests.faults.workload.journal import Commit, Journal, Json, Key, Touch, Wis
 PEACE, MEMORY = 3, 300.0
 HANDS = ("hand", "hand", "hand", "kubectl-edit")  # the last one's fields are taken over for good
 API = {"apps": "apps/v1", "rbac.authorization.k8s.io": "rbac.authorization.k8s.io/v1", "": "v1"}
+_UNREADABLE = f"{layout.FRAGILE}/unreadable.yaml"
 SUSPENDED = 2  # Kustomizations at once
 BROKEN, WHOLE = 6.0, 12.0  # seconds that the fragile folder is broken, and that it is not
 
@@ -53,6 +54,7 @@ class Workload:
         self.slots = {one.path: one for one in layout.slots(self.canary)}
         self._present: dict[str, Json] = {}
         self._broken: frozenset[str] = frozenset()
+        self._breaks = 0  # how often the fragile folder was broken
         self._turned = 0.0  # when the fragile folder was last broken or mended
         self._touched: defaultdict[Key, deque[float]] = defaultdict(deque)
         self._resources: dict[str, Resource] = {}
@@ -119,6 +121,8 @@ class Workload:
         for _ in range(self.random.randint(1, 4)):
             path = self.random.choice(sorted(self.slots))
             slot = self.slots[path]
+            if slot.folder == layout.FRAGILE and self._unreadable:
+                continue  # nobody would see it
             here = [one for one in self._present if one.startswith(f"{slot.folder}/")]
             keep = slot.folder in {layout.BASE, layout.WEB} or len(here) <= layout.LOWEST
             if path in self._present and not keep and self.random.random() < 0.25:
@@ -130,16 +134,22 @@ class Workload:
     async def turn(self) -> None:
         """
         Break the fragile folder, or mend it.
+
+        It is broken in turns by an object that is refused, while the others are applied, and by a
+        file that nobody can read: then what was there before stays, and is healed.
         """
         path = f"{layout.FRAGILE}/refused.yaml"
         if self._broken:
-            await self.commit([], [path], broken=frozenset())
+            await self.commit([], [path], broken=frozenset(), readable=True)
+        elif self._breaks % 2:
+            await self.commit([], broken=frozenset({layout.FRAGILE}), readable=False)
         else:
             self.slots[path] = layout.Slot(
                 path=path, make=lambda number: objects.refused("fragile", number), at_first=False
             )
             await self.commit([path], broken=frozenset({layout.FRAGILE}))
             del self.slots[path]
+        self._breaks += bool(self._broken)
         self._turned = time.time()
 
     async def commit(
@@ -148,9 +158,17 @@ class Workload:
         removed: list[str] | None = None,
         *,
         broken: frozenset[str] | None = None,
+        readable: bool | None = None,
     ) -> Commit:
         """
         Make the objects at some paths new and remove others, in one commit.
+
+        Args:
+            changed: Paths.
+            removed: Paths.
+            broken: The folders that are broken from now on.
+            readable: Whether the fragile folder can be read from now on.
+
         """
         async with self._committing:
             number = len(self.journal.commits) + 1
@@ -163,6 +181,10 @@ class Workload:
                     files[path] = None
             if broken is not None:
                 self._broken = broken
+            if readable is False:
+                files[_UNREADABLE] = "kind: [ConfigMap"
+            elif readable and self._unreadable:
+                files[_UNREADABLE] = None
             at = time.time()
             sha = await asyncio.to_thread(self._prepare, files, f"Commit {number}")
             made = Commit(
@@ -186,6 +208,10 @@ class Workload:
             self.journal.add(made)
             await asyncio.to_thread(self._push)
             return made
+
+    @property
+    def _unreadable(self) -> bool:
+        return (self.system.git.repo.work / _UNREADABLE).exists()
 
     def _prepare(self, files: dict[str, str | bytes | None], message: str) -> str:
         repo = self.system.git.repo
