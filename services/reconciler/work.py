@@ -158,13 +158,15 @@ class Work:
         if lane.resting:
             return None
         lane.marks.look_again()
-        if lane.marks.drifted:
+        # Where another process works on a newer revision, ours is neither healed nor spoken of.
+        older = lane.source is not None and overtaken(lane.status, lane.source)
+        if lane.marks.drifted and not older:
             await self._heal(lane)
         if lane.health_moved.is_set() or (lane.look_at is not None and lane.look_at <= now):
             lane.health_moved.clear()
             lane.look_at = None
             declared = _readable(lane)
-            if declared is None:
+            if declared is None or older:
                 return None
             ended = await self._tools.conclude.follow(lane, declared)
             if ended is not None:
@@ -235,8 +237,6 @@ class Work:
         if lane.memory.render is not None:  # else what is desired may not be all: a pass decides
             for key in [key for key in lane.marks.drifted if key not in ours]:
                 lane.marks.take(key)
-        if lane.source is not None and overtaken(lane.status, lane.source):
-            return  # what we know is older than what another process applies: a pass looks again
         if mode_of(lane.spec) is Mode.DISABLED:
             lane.marks.drifted.clear()
             return

@@ -41,8 +41,9 @@ class Rig:
         print(f"converged after {took:.1f} s")
         breaches = await self.oracle.judge()
         print("".join(f"excused by a wipe: {one}\n" for one in self.oracle.excused), end="")
+        shown = [line for one in breaches[:40] for line in (str(one), *self.oracle.about(one))]
         assert not breaches, "\n".join(
-            [f"{len(breaches)} breaches, seed {self.workload.seed}:", *map(str, breaches[:40])]
+            [f"{len(breaches)} breaches, seed {self.workload.seed}:", *shown]
         )
 
 

@@ -132,6 +132,8 @@ async def test_a_branch_that_goes_back_to_older_commits_is_followed_there(rig: R
     before, made = rig.workload.journal.latest, await rig.workload.rewind(BACK[-1])
     assert made.files != before.files
     await rig.judged()
+    await rig.workload.settle()  # that commit may have been a broken one
+    await rig.judged()
 
 
 async def committed(rig: Rig, count: int) -> None:

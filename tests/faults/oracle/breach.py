@@ -19,5 +19,12 @@ class Breach:
     at: float = 0.0
 
     def __str__(self) -> str:
-        when = time.strftime("%H:%M:%S", time.localtime(self.at)) if self.at else "now"
+        when = clock(self.at) if self.at else "now"
         return f"{self.invariant} {self.object} ({when}): expected {self.expected}; {self.seen}"
+
+
+def clock(at: float) -> str:
+    """
+    Return a time of the day for people.
+    """
+    return time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at * 10) % 10}"

@@ -52,7 +52,9 @@ def all_told(record: Record, journal: Journal) -> Iterator[Breach]:
     told = [one for one in record.delivered if one.where == PLAIN]
     yield from _revisions(record, journal, told)
     for name, verdicts in record.verdicts.items():
-        yield from _results(journal, name, verdicts, told)
+        anew = [one for one in verdicts if one.version > record.judged]
+        before = verdicts[0] if len(anew) < len(verdicts) else None
+        yield from _results(journal, name, before, anew, told)
     yield from _drifts(record, journal, told)
 
 
@@ -68,12 +70,15 @@ def _revisions(record: Record, journal: Journal, told: Iterable[Told]) -> Iterat
 
 
 def _results(
-    journal: Journal, name: str, verdicts: list[Verdict], told: Iterable[Told]
+    journal: Journal,
+    name: str,
+    before: Verdict | None,
+    verdicts: list[Verdict],
+    told: Iterable[Told],
 ) -> Iterator[Breach]:
     about = [one for one in told if (one.kind, one.name) == ("Kustomization", name)]
     succeeded = {one.revision for one in about if one.reason == "ReconciliationSucceeded"}
     failed = {one.reason for one in about if one.severity == "error"}
-    before: Verdict | None = None
     for one in verdicts:
         if _wiped(journal, one.at) or one.gone:
             before = one
@@ -131,16 +136,18 @@ def corrected(record: Record, journal: Journal) -> list[Correction]:
     """
     Find where we made good what another hand had done, with nothing new declared meanwhile.
     """
-    hands = {(one.key, one.version) for one in journal.touches}
-    removed = {(one.key, one.uid) for one in journal.touches if one.deleted}
+    hands = {(one.key, one.version): one.at for one in journal.touches}
+    removed = {(one.key, one.uid): one.at for one in journal.touches if one.deleted}
     found: list[Correction] = []
     for key, states in record.objects.items():
         good: State | None = None  # the last state that we left
         hurt = 0.0
         for one in states:
-            by_hand = (key, one.version) in hands or (one.obj is None and (key, one.uid) in removed)
-            if by_hand and good is not None:
-                hurt = hurt or one.at
+            gone = removed.get((key, one.uid)) if one.obj is None else None
+            by_hand = hands.get((key, one.version), gone)
+            if by_hand is not None and good is not None:
+                # Who did it knows when; a watch may show it late.
+                hurt = hurt or min(by_hand, one.at)
             elif one.obj is None:
                 good, hurt = None, 0.0
             elif hurt and good is not None and fits(good.obj, one.obj):

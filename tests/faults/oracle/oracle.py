@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
@@ -17,12 +17,14 @@ from cli.up.declare import resource_of
 from shared.bus.reader import Reader
 from shared.errors import SetpointError
 from tests.faults.oracle import events, objects, resources, secrets, status
-from tests.faults.oracle.breach import Breach
+from tests.faults.oracle.breach import Breach, clock
 from tests.faults.oracle.observer import OURS, Observer
 from tests.faults.oracle.record import Record
 from tests.faults.system import System
+from tests.faults.system.declared import PLAIN
 from tests.faults.workload import Journal
 
+_SHOWN = 12  # states of an object
 LOOK = 0.25  # seconds between looks whether all is so
 STREAMS = ("EVENTS", "DELIVERIES", "DEADLETTERS", "REVISIONS", "COMMANDS", "KV_RECEIPTS")
 
@@ -37,6 +39,7 @@ class Oracle:
         self.journal = journal
         self.observer = Observer(system)
         self.convergences: list[float] = []
+        self._seen = self.record
         self.last: list[Breach] = []  # what was missing at last before it converged
         self.orphans = 0
         self.excused: list[Breach] = []  # what a wipe of the bus took away untold
@@ -120,8 +123,25 @@ class Oracle:
             corrections=len(events.corrected(record, journal)),
             states=sum(map(len, record.objects.values())),
         )
+        self._seen = replace(record, objects=dict(record.objects))
         record.cut()
         return list(dict.fromkeys(found))
+
+    def about(self, breach: Breach) -> Iterator[str]:
+        """
+        Tell what was seen of the object of a breach, for a person who has to explain it.
+        """
+        for key, states in self._seen.objects.items():
+            for one in states[-_SHOWN:] if str(key) == breach.object else ():
+                who = ", ".join(sorted(one.managers)) if one.obj else "nobody: it is gone"
+                yield f"  {clock(one.at)} version {one.version}, number {one.number}, of {who}"
+        told = [one for one in self._seen.delivered if one.where == PLAIN]
+        for one in told:
+            if breach.object in {one.object, f"{one.kind}/{one.name}"}:
+                yield f"  {clock(one.at)} told of {one.timestamp}: {one.reason} {one.message[:90]}"
+        for touch in self.journal.touches:
+            if str(touch.key) == breach.object and touch.at > breach.at - 60:
+                yield f"  {clock(touch.at)} touched by {touch.manager or 'a deletion'}"
 
     def _deaths(self) -> dict[str, list[tuple[float, int]]]:
         return {

@@ -56,6 +56,7 @@ class Workload:
         self._broken: frozenset[str] = frozenset()
         self._breaks = 0  # how often the fragile folder was broken
         self._turned = 0.0  # when the fragile folder was last broken or mended
+        self._unsure: dict[str, Json | None] = {}  # specs whose wish was not answered
         self._touched: defaultdict[Key, deque[float]] = defaultdict(deque)
         self._resources: dict[str, Resource] = {}
         self._committing = asyncio.Lock()
@@ -89,6 +90,10 @@ class Workload:
         """
         Resume what is suspended, mend what is broken.
         """
+        while self._unsure:
+            await asyncio.sleep(self.pace)
+            with suppress(SetpointError):
+                await self._make_sure()
         for name, wish in self.journal.kustomizations().items():
             if (wish.spec or {}).get("suspend"):
                 await self.declare(name, {**(wish.spec or {}), "suspend": False})
@@ -105,6 +110,7 @@ class Workload:
             [doing] = self.random.choices(list(doings), list(doings.values()))
             # Who works on something that somebody else changes or deletes is refused: so be it.
             with suppress(SetpointError):
+                await self._make_sure()
                 await doing()
                 self.done[doing.__name__] += 1
             if time.time() - self._turned > (BROKEN if self._broken else WHOLE):
@@ -348,8 +354,10 @@ class Workload:
         """
         Declare a Kustomization so.
         """
+        at, self._unsure[name] = time.time(), spec
         await self.system.apply(layout.kustomization(name, spec))
-        self.journal.wishes.append(Wish(name=name, at=time.time(), spec=spec))
+        self.journal.wishes.append(Wish(name=name, at=at, spec=spec))
+        del self._unsure[name]
 
     async def dismiss(self, name: str) -> None:
         """
@@ -357,4 +365,13 @@ class Workload:
         """
         obj = layout.kustomization(name, {})
         self.journal.wishes.append(Wish(name=name, at=time.time(), spec=None))
+        self._unsure[name] = None
         await self.system.kube.delete(await resource_of(self.system.kube, obj), NAMESPACE, name)
+        del self._unsure[name]
+
+    async def _make_sure(self) -> None:
+        """
+        Wish again what nobody answered: it may have been heard or not.
+        """
+        for name, spec in list(self._unsure.items()):
+            await (self.dismiss(name) if spec is None else self.declare(name, spec))

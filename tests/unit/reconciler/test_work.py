@@ -99,6 +99,32 @@ async def test_a_status_that_nobody_waits_for_lets_a_change_go_first_but_not_for
         assert world.status()["lastAppliedRevision"] == later
 
 
+async def test_health_that_moves_is_not_told_of_a_revision_that_another_process_has_left_behind():
+    world = World()
+    world.push(config("one"))
+    world.declare()
+    process = world.start()
+    lane = await process.lane()
+    async with working(world, process, lane, process.reconcile):
+        world.clock.advance(1)
+        await rest()
+        newest = {
+            "lastAttempted": {"sourceUID": "source-1", "sequence": world.source.sequence + 1},
+            "lastAppliedRevision": "main@sha1:newer",
+        }
+        lane.redeclare(world.write_status(newest))
+        lane.request(Urgency.ROUTINE)
+        await rest()
+        world.api.delete(config_key("one"))
+        lane.notice(config_key("one"), None)
+        await rest()
+        world.clock.advance(1)
+        await rest()
+        assert world.status()["lastAppliedRevision"] == "main@sha1:newer"
+        assert world.configs() == {}
+        assert lane.next_time() > world.clock.monotonic()  # and it does not ask all the time
+
+
 class Faulty:
     """Passes that fail by a fault of ours, whose words nobody vouches for."""
 
