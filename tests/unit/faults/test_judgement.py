@@ -283,6 +283,14 @@ def test_a_failure_without_an_event_is_a_breach(story: Story):
     assert judged(events.all_told, story) == []
 
 
+def test_a_failure_that_was_judged_needs_no_second_event(story: Story):
+    story.says(story.commit(declared(1)), "False", reason="BuildFailed")
+    story.record.cut()
+    assert judged(events.all_told, story) == []
+    story.says(story.journal.latest, "False", reason="PruneFailed")
+    assert judged(events.all_told, story) == ["no event"]
+
+
 def test_a_stored_revision_without_an_event_is_a_breach(story: Story):
     for commit in (story.commit(declared(1)), story.commit(declared(2))):
         story.stored(commit)
@@ -332,6 +340,17 @@ def test_an_event_of_another_time_tells_of_no_correction(story: Story):
     story.touched(declared(1) | {"data": {"value": "other"}})
     drift_told(story, "first", story.live(declared(1)).at + 60)
     assert judged(events.all_told, story) == ["no event"]
+
+
+def test_a_watch_that_shows_a_change_late_does_not_make_its_event_too_early(story: Story):
+    story.commit(declared(1))
+    story.live(declared(1))
+    at = story.touched(declared(1) | {"data": {"value": "other"}}).at
+    story.live(declared(1))
+    key, states = next(iter(story.record.objects.items()))
+    story.record.objects[key] = [states[0], *(replace(one, at=one.at + 60) for one in states[1:])]
+    drift_told(story, "first", at)
+    assert judged(events.all_told, story) == []
 
 
 def test_what_a_commit_made_new_meanwhile_is_no_correction(story: Story):
