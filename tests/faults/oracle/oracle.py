@@ -82,6 +82,7 @@ class Oracle:
         found = [
             *objects.as_declared(self.record, self.journal),
             *status.ready(self.record, self.journal),
+            *status.stored(self.record, self.journal),
         ]
         if found:
             return found

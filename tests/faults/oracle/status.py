@@ -31,6 +31,22 @@ def ready(record: Record, journal: Journal) -> Iterator[Breach]:
             yield _not_ready(name, wanted, seen, last)
 
 
+def stored(record: Record, journal: Journal) -> Iterator[Breach]:
+    """
+    O1 for the source: its artifact is that of the last commit, or has the same files.
+    """
+    last = record.artifacts[-1] if record.artifacts else None
+    commit = journal.commit_at(last.revision, last.at) if last else None
+    if commit is None or commit.files != journal.latest.files:
+        yield Breach(
+            invariant="O1",
+            object="GitRepository",
+            expected=f"the artifact of commit {journal.latest.number}",
+            seen=last.revision if last else "none",
+            at=last.at if last else 0.0,
+        )
+
+
 def _not_ready(name: str, wanted: str, seen: str, last: Verdict | None) -> Breach:
     return Breach(
         invariant="O1",

@@ -181,6 +181,15 @@ def test_a_kustomization_that_is_ready_in_spite_of_a_refused_object_is_a_breach(
 # O2
 
 
+def test_a_source_whose_artifact_is_of_an_older_commit_is_a_breach(story: Story):
+    first, second = story.commit(declared(1)), story.commit(declared(2))
+    assert judged(status.stored, story) == ["none"]
+    story.stored(first)
+    assert judged(status.stored, story) == [revision(first)]
+    story.stored(second)
+    assert judged(status.stored, story) == []
+
+
 def test_a_deletion_of_what_every_commit_declares_is_a_breach(story: Story):
     story.commit(declared(1))
     story.live(declared(1))
