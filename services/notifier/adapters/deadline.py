@@ -1,7 +1,9 @@
 """
 A listener in front of aiohttp's server: a limit of connections, and of the time to send a header.
 
-The server itself would wait for the rest of a header as long as the other side likes.
+The server itself would wait for the rest of a header as long as the other side likes. Where all
+places are taken, the oldest connection that has asked for nothing of ours gives its place up: whoever
+holds many keeps nobody out.
 """
 
 import asyncio
@@ -20,8 +22,10 @@ class DeadlineServer:
     def __init__(self, factory: Callable[[], asyncio.Protocol]) -> None:
         self._factory = factory
         self._server: asyncio.Server | None = None
+        self._open: set[asyncio.BaseTransport] = set()
+        # Those that give way, oldest first.
+        self._idle: dict[asyncio.BaseTransport, asyncio.Transport] = {}
         self.port = 0
-        self.open = 0
 
     @classmethod
     async def listen(
@@ -43,6 +47,31 @@ class DeadlineServer:
         if self._server is not None:
             self._server.close()
 
+    def opened(self, transport: asyncio.Transport) -> None:
+        """
+        Give a connection a place, if need be that of an older one.
+        """
+        self._open.add(transport)
+        self._idle[transport] = transport
+        if len(self._open) > _CONNECTIONS:
+            oldest = next(iter(self._idle.values()))
+            self.closed(oldest)
+            oldest.abort()
+
+    def engage(self, transport: asyncio.BaseTransport | None) -> None:
+        """
+        Let a connection keep its place: it asks for what is there.
+        """
+        if transport is not None:
+            self._idle.pop(transport, None)
+
+    def closed(self, transport: asyncio.Transport) -> None:
+        """
+        Take a place back.
+        """
+        self._open.discard(transport)
+        self._idle.pop(transport, None)
+
 
 class _Guarded(asyncio.Protocol):
     """
@@ -60,12 +89,10 @@ class _Guarded(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- what a TCP server gives
         self._transport = transport
-        self._server.open += 1
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(_HEADER_TIMEOUT, transport.abort)
         self._inner.connection_made(transport)
-        if self._server.open > _CONNECTIONS:
-            transport.abort()
+        self._server.opened(transport)
 
     def data_received(self, data: bytes) -> None:
         if not self._begun:
@@ -93,7 +120,8 @@ class _Guarded(asyncio.Protocol):
         self._inner.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._server.open -= 1
+        if self._transport is not None:
+            self._server.closed(self._transport)
         if self._deadline is not None:
             self._deadline.cancel()
         self._inner.connection_lost(exc)

@@ -111,6 +111,8 @@ class WebServer:
             return HTTPStatus.NOT_FOUND, "not found"
         if (request.content_length or 0) > BODY_LIMIT:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large"
+        if self._server is not None:
+            self._server.engage(request.transport)
         body = _Body(self._room)
         try:
             return await self._receive(request, path, body)
