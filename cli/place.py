@@ -6,10 +6,11 @@ import inspect
 import os
 import re
 import shlex
+import stat
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,8 @@ import typer
 
 HOME = "SETPOINT_HOME"
 _CLUSTER = "SETPOINT_CLUSTER"
+_LARGEST = 64 * 1024  # bytes; a note has a few lines
+_OTHERS = 0o077  # the bits by which others read or write
 _ENV = Path(".setpoint") / "env"
 
 
@@ -125,8 +128,27 @@ def noted_values(environment: Mapping[str, str], here: Path | None = None) -> di
     here = here or Path.cwd()
     for folder in [Path(home)] if home else [here, *here.parents]:
         try:
-            words = shlex.split((folder / _ENV).read_text(encoding="utf-8"))
+            words = shlex.split(_note(folder / _ENV, named=bool(home)))
         except (OSError, ValueError):
             continue
-        return {name: value for name, _, value in (word.partition("=") for word in words)}
+        if words:
+            return {name: value for name, _, value in (word.partition("=") for word in words)}
     return {}
+
+
+def _note(path: Path, *, named: bool) -> str:
+    """
+    Return what `setpoint up` noted; a kubeconfig runs programs, so others' notes are not read.
+    """
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
+        return ""
+    if not named and (found.st_uid != os.geteuid() or found.st_mode & _OTHERS):
+        _warn(f"{path} is not used: `setpoint up` did not write it. {HOME} can name its folder")
+        return ""
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def _warn(text: str) -> None:
+    typer.echo(f"warning: {text}", err=True)

@@ -41,6 +41,9 @@ def _stop(say: Say, state: State) -> bool:
     holder = state.holder()
     if holder is None:
         return True
+    if not holder:
+        say.trouble("setpoint", f"error: {state.root} is in use; end its process, then try again")
+        return False
     say.line("setpoint", f"stopping process {holder}")
     for number, within in ((signal.SIGTERM, STOP_TIMEOUT), (signal.SIGKILL, KILL_TIMEOUT)):
         with contextlib.suppress(ProcessLookupError):

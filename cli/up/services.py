@@ -3,7 +3,6 @@ The three services as processes of one machine: their settings, logs and address
 """
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -12,7 +11,8 @@ from pathlib import Path
 from cli.up.children import Child, dying_with_parent, start_child
 from cli.up.errors import UpError
 from cli.up.nats import NatsServer
-from cli.up.state import State
+from cli.up.state import State, is_port
+from shared.bus.files import kept_map
 
 SERVICES = ("source", "reconciler", "notifier")
 # Seconds for a service to give its Lease back; what is left after that is killed.
@@ -81,8 +81,12 @@ class Service:
             raise UpError(
                 f"{self.name} did not start within {ADDRESSES_TIMEOUT:g} s; {self.quoted()}"
             ) from None
-        found: dict[str, int] = json.loads(self._addresses.read_bytes())
-        return found
+        found = kept_map(self._addresses)
+        if found and all(map(is_port, found.values())):
+            return dict(found)
+        raise UpError(
+            f"{self._addresses} was not written by {self.name}; remove it and start again"
+        )
 
     def keep_receiver(self, port: int) -> None:
         """

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import TextIO
 
 from cli.up.errors import UpError
+from shared.bus.files import kept, kept_map
 
 FOLDER = ".setpoint"
 HOME = "SETPOINT_HOME"
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _PRIVATE = 0o700
+_PID_LENGTH = 8  # digits at most; what is longer was not written by us
+_PORTS = 65536
 _LOOK = 0.05  # seconds between looks whether a lock is free: the kernel tells nobody
 
 
@@ -76,7 +79,7 @@ class State:
         except OSError as exc:
             file.close()
             raise UpError(
-                f"Setpoint is already up here (process {self.holder()}): use it with "
+                f"Setpoint is already up here (process {self.holder() or 'unknown'}): use it with "
                 f"`. {FOLDER}/activate`, or stop it with `make down`"
             ) from exc
         file.seek(0)
@@ -89,16 +92,16 @@ class State:
 
     def holder(self) -> int | None:
         """
-        Return the process that holds the lock, None if nobody does.
+        Return the process that holds the lock, None if nobody does, 0 if it cannot be told.
         """
         path = self.root / "lock"
         try:
-            with path.open("r+", encoding="ascii") as file:
+            with path.open("r+b") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except OSError:
-                    text = file.read().strip()
-                    return int(text) if text.isdigit() else None
+                    text = file.read(2 * _PID_LENGTH).strip()
+                    return int(text) if text.isdigit() and len(text) <= _PID_LENGTH else 0
         except OSError:
             return None
         return None
@@ -142,21 +145,16 @@ class State:
         _replace(self.root / "ports", json.dumps(self._ports() | {part: port}))
 
     def _ports(self) -> dict[str, int]:
-        try:
-            found = json.loads((self.root / "ports").read_text())
-        except (OSError, ValueError):
-            return {}
-        return {str(part): int(port) for part, port in found.items()}
+        found = kept_map(self.root / "ports")
+        return {part: port for part, port in found.items() if is_port(port)}
 
     @property
     def foreign(self) -> str:
         """
         The cluster that is not ours and holds the example, empty if there is none.
         """
-        try:
-            return (self.root / "foreign-cluster").read_text(encoding="utf-8").strip()
-        except OSError:
-            return ""
+        text = kept(self.root / "foreign-cluster").decode(errors="replace").strip()
+        return "".join(sign if sign.isprintable() else "?" for sign in text)
 
     def keep_foreign(self, cluster: str) -> None:
         """
@@ -172,9 +170,11 @@ class State:
         Return a secret that is made at the first call and kept with the state.
         """
         path = self.root / f"{name}-token"
-        if not path.exists():
-            self.write_secret(path, secrets.token_hex(24))
-        return path.read_text(encoding="ascii")
+        token = kept(path).decode(errors="replace")
+        if not token or not token.isascii() or not token.isprintable():
+            token = secrets.token_hex(24)
+            self.write_secret(path, token)
+        return token
 
     def write_secret(self, path: Path, text: str) -> None:
         """
@@ -203,6 +203,13 @@ class State:
             f"set -a\n. {shlex.quote(str(self.env))}\nset +a\n"
             f"PATH={shlex.quote(str(binaries))}:$PATH\nexport PATH\n",
         )
+
+
+def is_port(found: object) -> bool:
+    """
+    Say whether somebody can listen there.
+    """
+    return isinstance(found, int) and 0 < found < _PORTS
 
 
 def _replace(path: Path, text: str, mode: int = 0o644) -> None:

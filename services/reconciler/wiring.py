@@ -36,6 +36,7 @@ from services.reconciler.settings import Settings
 from services.reconciler.slots import Slots
 from services.reconciler.work import Tools, Work
 from shared.bus import EventPublisher
+from shared.bus.files import kept
 from shared.bus.streams import DECLARED_BY
 from shared.kube import EventRecorder
 from shared.program import Program, opened, start
@@ -212,10 +213,7 @@ def _secret_key(folder: Path) -> bytes:
     Return the key of this data directory, made at the first start.
     """
     path = folder / "digest-key"
-    try:
-        key = path.read_bytes()
-    except FileNotFoundError:
-        key = b""
+    key = kept(path, _KEY_BYTES)
     if len(key) == _KEY_BYTES:
         return key
     key = secrets.token_bytes(_KEY_BYTES)

@@ -54,6 +54,12 @@ class Holder:
                 f"another process uses {folder}; stop it, or set another data directory",
                 reason="DataDirectoryInUse",
             ) from exc
+        except OSError as exc:
+            os.close(file)
+            raise StalledError(
+                f"{path} cannot be read or written ({exc.strerror}); remove it",
+                reason="DataDirectory",
+            ) from exc
 
     def close(self) -> None:
         """

@@ -5,18 +5,21 @@ Artifacts in the object store of the bus, and the last ones of each source on di
 import asyncio
 import math
 import os
+import stat
 import time
 from collections.abc import Collection
 from pathlib import Path
 
 from services.source.core.checkout import Checkout
 from shared.bus import ArtifactObjects
+from shared.bus.files import kept
 from shared.errors import TransientError
 from shared.model import Digest
 from shared.runtime import logs
 
 _ARCHIVE, _INDEX = ".tar.gz", ".index"
 KEPT_LIMIT = 4 * 1024 * 1024 * 1024  # bytes on disk, as many as the object store holds
+_LARGEST = 64 * 1024 * 1024  # bytes; the limit of an artifact
 GRACE = 60.0  # seconds on disk before a status has to name it
 log = logs.get()
 
@@ -116,16 +119,17 @@ class BusStore:
             part.replace(path)
 
     def _load(self, digest: Digest) -> tuple[bytes, bytes] | None:
-        try:
-            archive = (self._folder / (digest.hex + _ARCHIVE)).read_bytes()
-            index = (self._folder / (digest.hex + _INDEX)).read_bytes()
-        except OSError:
-            return None
-        return (archive, index) if digest.matches(archive) else None
+        archive, index = (
+            kept(self._folder / (digest.hex + suffix), _LARGEST) for suffix in (_ARCHIVE, _INDEX)
+        )
+        return (archive, index) if archive and index and digest.matches(archive) else None
 
     def _forget(self, wanted: Collection[str]) -> None:
         left = KEPT_LIMIT
-        for path in sorted(self._folder.iterdir(), key=lambda p: p.stat().st_mtime, reverse=True):
-            left -= path.stat().st_size
+        found = [(path.lstat(), path) for path in self._folder.iterdir()]
+        # A folder is none of ours.
+        ours = [(at, path) for at, path in found if not stat.S_ISDIR(at.st_mode)]
+        for at, path in sorted(ours, key=lambda one: one[0].st_mtime, reverse=True):
+            left -= at.st_size
             if path.name.partition(".")[0] not in wanted or left < 0:
                 path.unlink(missing_ok=True)

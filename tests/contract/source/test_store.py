@@ -1,5 +1,7 @@
 """The port ArtifactStore: what the service relies on, of the fake and of the real one."""
 
+import os
+
 import pytest
 
 from services.source.adapters.store import BusStore
@@ -90,3 +92,23 @@ async def test_a_disk_that_gives_no_room_back_ends_no_work(real, tmp_path):
     await real.put(ONE)
     await real.keep(frozenset({ONE.digest}))
     assert await real.ensure(ONE.digest)
+
+
+async def test_what_is_no_file_in_its_folder_is_not_waited_for_and_holds_up_nothing(real, tmp_path):
+    folder = tmp_path / "artifacts"
+    await real.put(ONE)
+    await real.put(TWO)
+    # The newest is looked at first; what comes after it goes all the same.
+    (folder / "zz").mkdir()
+    (folder / "nowhere").symlink_to("missing")
+    await real.keep(frozenset({TWO.digest}))
+    assert not list(folder.glob(f"{ONE.digest.hex}*"))
+    kept = folder / f"{TWO.digest.hex}.tar.gz"
+    kept.unlink()
+    os.mkfifo(kept)
+    await real.remove(TWO.digest)
+    assert not await real.ensure(TWO.digest)
+    kept.unlink()
+    with kept.open("wb") as file:
+        file.truncate(2**40)  # sparse: it takes no room
+    assert not await real.ensure(TWO.digest)

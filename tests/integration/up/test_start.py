@@ -14,6 +14,7 @@ from cli.up.children import dying_with_parent, start_child
 from cli.up.errors import ClusterUnusable, UpError
 from cli.up.keep import keep
 from cli.up.say import Say
+from cli.up.services import Service
 from cli.up.state import State
 from cli.up.target import find_target
 
@@ -51,6 +52,58 @@ def test_a_port_is_kept_unless_somebody_else_has_it(tmp_path):
     state.keep_port("nats", 1)
     assert json.loads((state.root / "ports").read_text()) == {"git": port, "nats": 1}
     state.release()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[1]",
+        '{"git": 65536}',
+        '{"git": -1}',
+        '{"git": 1e999}',
+        '{"git": null}',
+        '{"git": "file:///etc/passwd"}',
+        '{"git": ' + "9" * 5000 + "}",
+        "[" * 100_000,
+        "\xff",
+    ],
+)
+def test_ports_that_somebody_changed_are_like_none(tmp_path, text):
+    state = State.beside(tmp_path)
+    state.hold()
+    (state.root / "ports").write_text(text, encoding="latin-1")
+    assert state.port("git") == 0
+    state.keep_port("git", 1)
+    assert json.loads((state.root / "ports").read_text())["git"] == 1
+    state.release()
+
+
+ADDRESSES = [
+    "",
+    "[1]",
+    '{"receiver": "file:///x"}',
+    '{"a": 65536}',
+    "[" * 100_000,
+    "pipe",
+    "folder",
+]
+
+
+@pytest.mark.parametrize("found", ADDRESSES, ids=range(len(ADDRESSES)))
+async def test_addresses_that_no_service_wrote_are_told_with_their_file(tmp_path, found):
+    state = State.beside(tmp_path)
+    service = Service("source", state, {})
+    file = state.data("source") / "addresses.json"
+    state.logs.mkdir()
+    match found:
+        case "pipe":
+            os.mkfifo(file)
+        case "folder":
+            file.mkdir()
+        case _:
+            file.write_text(found)
+    with pytest.raises(UpError, match=r"addresses\.json"):
+        await service.addresses()
 
 
 def test_without_a_kubeconfig_there_is_no_target():

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ NOTED = "KUBECONFIG='/noted/kube config'\nNATS_URL='nats://admin:pass@127.0.0.1:
 
 def note(folder, text=NOTED):
     (folder / ".setpoint").mkdir(parents=True)
-    (folder / ".setpoint" / "env").write_text(text)
+    path = folder / ".setpoint" / "env"
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return path
 
 
 def test_a_running_system_is_found_from_a_folder_inside(tmp_path):
@@ -29,6 +33,54 @@ def test_the_folder_that_setpoint_home_names_counts_alone(tmp_path):
 def test_a_damaged_note_is_passed_over(tmp_path):
     note(tmp_path, "KUBECONFIG='never closed\n")
     assert "KUBECONFIG" not in place.noted_values({"SETPOINT_HOME": str(tmp_path)})
+
+
+NO_NOTE = {
+    "bytes": b"KUBECONFIG='\xff'\n",
+    "an open quote": b"KUBECONFIG='\n",
+    "too much": b"KUBECONFIG=x\n" * 1_000_000,
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("data", NO_NOTE)
+def test_a_note_that_somebody_changed_is_like_none(tmp_path, data):
+    note(tmp_path).write_bytes(NO_NOTE[data])
+    assert place.noted_values({}, tmp_path) == {}
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_not_waited_for(tmp_path, make):
+    path = note(tmp_path)
+    path.unlink()
+    make(path, 0o600)
+    assert place.noted_values({}, tmp_path) == {}
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o620, 0o606])
+def test_a_note_in_a_folder_that_came_from_elsewhere_names_no_cluster(tmp_path, mode, capsys):
+    outside = tmp_path / "clone"
+    note(tmp_path)
+    note(outside, "KUBECONFIG=evil\n").chmod(mode)
+    assert place.noted_values({}, outside) == place.noted_values({}, tmp_path)
+    assert f"{outside}/.setpoint/env" in capsys.readouterr().err
+    # Whoever names the folder has looked at it.
+    home = {"SETPOINT_HOME": str(outside)}
+    assert place.noted_values(home)["KUBECONFIG"] == "evil"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_note_of_another_user_names_no_cluster(tmp_path):
+    path = note(tmp_path)
+    os.chown(path, 12345, 12345)
+    assert place.noted_values({}, tmp_path) == {}
+
+
+def test_a_link_is_no_note(tmp_path):
+    path = note(tmp_path)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert place.noted_values({}, tmp_path) == {}
 
 
 def test_the_environment_comes_before_the_note(tmp_path):

@@ -69,3 +69,29 @@ def test_a_foreign_cluster_is_remembered_until_one_of_our_own_comes(state):
     assert state.foreign == "kind at https://127.0.0.1:1"
     state.keep_foreign("")
     assert state.foreign == ""
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"\xff\xfe", b"\x1b[2J", b"x" * 2_000_000])
+def test_what_somebody_wrote_over_a_token_is_none(state, data):
+    state.hold()
+    (state.root / "receiver-token").write_bytes(data)
+    token = state.token("receiver")
+    assert len(token) == 48
+    assert state.token("receiver") == token
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"9" * 5000, b"-1", b"1 2"])
+def test_whoever_holds_the_lock_is_nobody_by_name_if_the_file_was_changed(state, tmp_path, data):
+    state.hold()
+    (state.root / "lock").write_bytes(data)
+    other = State.beside(tmp_path)
+    with pytest.raises(UpError, match="already up"):
+        other.hold()
+    assert not other.freed(0)
+
+
+def test_a_foreign_cluster_that_somebody_changed_is_shown_harmless(state):
+    state.hold()
+    (state.root / "foreign-cluster").write_bytes(b"kind\xff\x1b[2J at https://127.0.0.1:1\n")
+    assert state.foreign.isprintable()
+    assert state.foreign.endswith("at https://127.0.0.1:1")

@@ -1,5 +1,7 @@
 """The id of a data directory."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,15 @@ def test_a_directory_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StalledError, match="data directory"):
         Holder.open(tmp_path / "file")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_an_id_that_is_no_file_is_told_and_not_waited_for(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "holder")
+    with pytest.raises(StalledError, match="holder cannot be"):
+        Holder.open(tmp_path)
 
 
 def test_the_report_names_the_id(tmp_path: Path) -> None:
