@@ -3,6 +3,7 @@ Start, serve, drain: the one way in which a service is a process.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -94,6 +95,8 @@ def run(main: Callable[[Runtime], Awaitable[None]], settings: Common, *, control
 
     """
     logs.configure(settings.log_level, controller=controller, namespace=settings.namespace)
+    # What the imports left is never garbage, and to look through it took the loop 60 ms each time.
+    gc.freeze()
     return asyncio.run(_serve(main, settings))
 
 

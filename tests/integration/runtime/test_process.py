@@ -121,3 +121,26 @@ async def test_a_kill_point_kills_without_clean_up(start):
     service = await start(SETPOINT_KILL_AT="test.started")
     await asyncio.wait_for(service.process.communicate(), 10)
     assert service.process.returncode == -signal.SIGKILL
+
+
+LOOKS = """
+import gc, sys
+from shared.runtime import run
+from shared.runtime.settings import Common
+async def main(runtime):
+    gc.collect()
+    assert len(gc.get_objects()) < gc.get_freeze_count() / 10, len(gc.get_objects())
+sys.exit(run(main, Common.from_environment("source"), controller="source-controller"))
+"""
+
+
+async def test_a_look_for_garbage_passes_over_what_the_imports_left(tmp_path):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", LOOKS, cwd=Path(__file__).parents[3],
+        env={
+            **os.environ,
+            "SETPOINT_HEALTH_ADDR": "127.0.0.1:0",
+            "SETPOINT_METRICS_ADDR": "127.0.0.1:0",
+        },
+    )  # fmt: skip
+    assert await asyncio.wait_for(process.wait(), 20) == 0
