@@ -18,7 +18,8 @@ class RevisionAnnounced(Message):
     namespace: str
     name: str
     uid: str
-    sequence: int
+    # A number that no source ever comes to would hold up each revision after it.
+    sequence: int = Field(ge=0, lt=10**18)
     revision: str
     digest: str = Field(pattern=_DIGEST)
     index_digest: str = Field(default="", pattern=rf"^$|{_DIGEST}")

@@ -3,10 +3,13 @@ Objects that are none, and objects that others poison: each is told alone, its s
 """
 
 import json
+from datetime import UTC, datetime
 
-from tests.faults.attacks.measures import GROWTH, peak, resident
+from shared.messages import Envelope, subjects
+from shared.messages.envelope import encode
+from tests.faults.attacks.measures import GROWTH, Steps, peak, resident
 from tests.fixtures.layout import definition
-from tests.fixtures.reconciler import KS, config
+from tests.fixtures.reconciler import KS, REPO, config
 
 LARGE = 1_300_000  # bytes; kustomize takes it, a limit of an object does not
 
@@ -33,12 +36,16 @@ def misshapen(ns):
     }
 
 
-async def test_what_has_not_the_form_of_the_api_is_refused_by_name_and_its_sibling_applied(rec):
-    process = rec.start()
+async def test_what_has_not_the_form_of_the_api_is_refused_by_name_and_its_sibling_applied(
+    rec, tmp_path
+):
+    steps = Steps(tmp_path / "steps")
+    process = rec.start(**steps.environment)
     await rec.push({"good.yaml": [config("good", rec.ns), config("stays", rec.ns)]})
     rec.declare()
     await rec.ready()
     idle = resident(process.pid)
+    steps.begin()
     for word, obj in misshapen(rec.ns).items():
         await rec.push({"good.yaml": [config("good", rec.ns, word=word[:9])], "bad.yaml": [obj]})
         found = await rec.ready("False", message="1 of 2 objects refused")
@@ -50,6 +57,7 @@ async def test_what_has_not_the_form_of_the_api_is_refused_by_name_and_its_sibli
     assert "hunter2" not in rec.log
     assert process.poll() is None
     assert peak(process.pid) - idle < GROWTH
+    assert steps.too_long() == []
 
 
 async def test_a_status_that_somebody_poisoned_ends_no_watch_and_no_process(rec):
@@ -115,6 +123,66 @@ async def test_what_is_recorded_in_our_own_objects_may_be_anything(rec, bus):
     )
     assert process.poll() is None, rec.log
     assert "unexpectedly" not in rec.log, rec.log
+
+
+HINTS = {
+    "no digest": {"digest": "file:///etc/passwd"},
+    "a path": {"digest": "sha256:../../../../etc/passwd"},
+    "a number of its own": {"sequence": 10**30},
+    "no object": {"kind": "../secrets", "name": "\x1b[2J"},
+    "an artifact that is not there": {"digest": "sha256:" + "5" * 64, "sequence": 0},
+    "nothing": {},
+}
+
+
+def said(hint, subject):
+    if isinstance(hint, bytes):
+        return hint
+    return encode(Envelope(id=subject, time=datetime.now(UTC), subject=subject, payload=hint))
+
+
+async def test_what_is_kept_on_the_bus_about_a_source_may_be_anything(rec, bus):
+    process = rec.start()
+    revision = await rec.push({"a.yaml": [config("a", rec.ns)]})
+    rec.declare()
+    await rec.at(revision)
+    genuine = rec.announced[rec.sequence].model_dump(mode="json")
+    payloads = [genuine | poison if poison else {} for poison in HINTS.values()]
+    hints = [b"{", b"[" * 100_000, b"\xff", b'{"version": 1}', b'{"version": 99}']
+
+    async def forge(round_):
+        # The stream keeps the last one of each subject, and a start reads them all.
+        for number, hint in enumerate([*hints, *payloads]):
+            subject = subjects.revision("local", "GitRepository", rec.ns, f"hint-{number}")
+            await bus.publish_raw(subject, said(hint, subject), f"{round_}-{number}", within=5)
+
+    await forge("running")
+    await rec.at(await rec.push({"a.yaml": [config("a", rec.ns, b="2")]}))
+    rec.kill()
+    await forge("starting")
+    process = rec.start()
+    await rec.settled()
+    await rec.at(await rec.push({"a.yaml": [config("a", rec.ns, b="3")]}))
+    assert process.poll() is None, rec.log
+    assert "unexpectedly" not in rec.log, rec.log
+    assert "\x1b" not in rec.log
+
+
+async def test_a_status_of_a_source_that_names_a_file_makes_nobody_read_it(rec):
+    rec.start()
+    revision = await rec.push({"a.yaml": [config("a", rec.ns)]})
+    rec.declare()
+    await rec.at(revision)
+    for place in ("file:///etc/passwd", "/etc/passwd", "http://169.254.169.254/latest/"):
+        status = {"artifact": {"url": place, "path": place}}
+        rec.kubectl(
+            "patch", REPO, "repo", "--subresource=status", "--type=merge",
+            "-p", json.dumps({"status": status}),
+        )  # fmt: skip
+        await rec.settled()
+        await rec.at(revision)
+    await rec.at(await rec.push({"a.yaml": [config("a", rec.ns, b="2")]}))
+    assert "root:" not in rec.log
 
 
 async def test_a_pause_that_no_calendar_knows_is_told_and_does_not_count(rec):

@@ -117,8 +117,18 @@ def test_a_sequence_that_is_no_number_of_ours_counts_as_none(sequence):
     assert from_object(declared(metadata={"setpoint.dev/sequence": sequence})).sequence == 0
 
 
-@pytest.mark.parametrize("forged", [{"digest": "sha512:" + "5" * 128}, {"index_digest": "d"}])
-def test_an_announcement_without_a_digest_of_ours_is_malformed(forged):
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"digest": "sha512:" + "5" * 128},
+        {"digest": "file:///etc/passwd"},
+        {"index_digest": "d"},
+        {"index_digest": "../../etc/passwd"},
+        {"sequence": 10**18},
+        {"sequence": -1},
+    ],
+)
+def test_an_announcement_without_a_digest_and_a_number_of_ours_is_malformed(forged):
     words = {
         "kind": "GitRepository",
         "namespace": "apps",
