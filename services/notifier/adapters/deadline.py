@@ -2,8 +2,8 @@
 A listener in front of aiohttp's server: a limit of connections, and of the time to send a header.
 
 The server itself would wait for the rest of a header as long as the other side likes. Where all
-places are taken, the oldest connection that has asked for nothing of ours gives its place up: whoever
-holds many keeps nobody out.
+places are taken, the oldest connection that has asked for nothing of ours gives its place up:
+whoever holds many keeps nobody out.
 """
 
 import asyncio

@@ -28,6 +28,8 @@ def misshapen(ns):
     crd = "apiextensions.k8s.io/v1"
     return {
         "metadata.labels": bad(ns, name="labels", metadata={"labels": ["a"]}),
+        "annotations: Too long": bad(ns, metadata={"annotations": {"a": "x" * 300_000}}),
+        "a valid label": bad(ns, name="label", metadata={"labels": {"a": "not one!"}}),
         "stringData": bad(ns, "Secret", name="strings", stringData=["hunter2"]),
         "Secret/": bad(ns, "Secret", name="data", data="hunter2"),
         "cannot be the name": bad(ns, name="../../secrets/x"),

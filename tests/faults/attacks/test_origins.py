@@ -15,7 +15,7 @@ from services.source.core.credentials import Credentials
 from shared.errors import TransientError
 from tests.fixtures.git import git_ssh, hostile
 
-from .measures import GROWTH, peak
+from .measures import GROWTH, STALL, peak, watched
 
 TIMEOUT = 30.0  # seconds, of one look; what is held here ends long before
 FIRST = b"001e# service=git-upload-pack\n0000"  # of servers that know version 1 only
@@ -65,6 +65,7 @@ async def without_end(writer):
     while not writer.is_closing():
         writer.write(listed(at, 1000))
         await writer.drain()
+        await asyncio.sleep(0)  # this server is on the loop that is watched
         at += 1000
 
 
@@ -107,9 +108,14 @@ async def test_a_list_of_refs_without_end_is_refused_before_it_takes_memory(
     repo.commit({"a": "1"})
     service, worker = os.getpid(), next(iter(workers._all)).process.pid
     before = peak(service), peak(worker)
-    async with listing(how, repo.root) as (url, secret), measured(worker) as highest:
+    async with (
+        listing(how, repo.root) as (url, secret),
+        measured(worker) as highest,
+        watched() as turns,
+    ):
         with pytest.raises(TransientError, match="MiB of branches and tags") as caught:
             await origin.look(ask(url, timeout=TIMEOUT, credentials=secret, **ref))
+    assert turns.longest < STALL
     assert caught.value.reason == "GitOperationFailed"
     assert peak(service) - before[0] < GROWTH
     assert highest.peak - before[1] < GROWTH  # one that grew in other work ends with this
@@ -129,9 +135,10 @@ async def test_a_hundred_thousand_files_are_refused_within_bounds(
     repo.git("fast-import", "--quiet", cwd=repo.bare, stdin="".join(many(100_000)))
     service, worker = os.getpid(), next(iter(workers._all)).process.pid
     before = peak(service), peak(worker)
-    async with measured(worker) as highest:
+    async with measured(worker) as highest, watched() as turns:
         with pytest.raises(TransientError, match="more than 50000 files") as caught:
             await origin.look(ask(server.url(), timeout=2 * TIMEOUT))
+    assert turns.longest < STALL
     assert caught.value.reason == "ArchiveOperationFailed"
     assert peak(service) - before[0] < GROWTH
     assert highest.peak - before[1] < GROWTH

@@ -8,8 +8,9 @@ import time
 import pytest
 
 from services.source.core.checkout import Checkout
+from shared.artifact import decode_index
 from shared.errors import TransientError
-from tests.faults.attacks.measures import peak
+from tests.faults.attacks.measures import STALL, peak, watched
 from tests.faults.attacks.packs import (
     BLOB,
     COMMIT,
@@ -112,9 +113,10 @@ async def refused(origin, workers, repo, server, ask):
     """Look at a server with a bad pack, and say what is told; then others are served as before."""
 
     async def look(head, packed):
-        async with serving(head, packed) as url:
+        async with serving(head, packed) as url, watched() as turns:
             with pytest.raises(TransientError) as caught:
                 await origin.look(ask(url, timeout=SECONDS))
+        assert turns.longest < STALL
         return str(caught.value)
 
     yield look
@@ -148,3 +150,39 @@ async def test_a_pack_that_explodes_costs_one_worker_its_memory_and_the_service_
     assert peak(os.getpid()) - before < SERVICE
     for worker in workers._all:
         assert not worker.alive or peak(worker.process.pid) < WORKER
+
+
+# Names in a tree, by what is said of them; what is kept is a name in an archive and never a file.
+NAMES = {
+    b"..": "leads out of the tree",
+    b"../x": "leads out of the tree",
+    b"/abs": "leads out of the tree",
+    b"c:": "leads out of the tree",
+    b".": "rename it",
+    b"": "rename it",
+    b"a\\b": "rename it",
+    b".git ": "rename it",
+    b"a.": "rename it",
+    b"\xff": "is not UTF-8",
+    b"x" * 300: "over 255 bytes",
+    "\u202ea": "rename it",
+    b".GIT": "",
+    b"git~1": "",
+    b"-u": "",
+}
+
+
+@pytest.mark.parametrize("name", NAMES, ids=repr)
+async def test_a_name_that_no_git_would_write_is_refused_or_only_a_name(name, origin, ask):
+    encoded = name if isinstance(name, bytes) else name.encode()
+    listing = tree(sha(BLOB, DATA), encoded)
+    top = commit(sha(TREE, listing))
+    made = pack([entry(COMMIT, top), entry(TREE, listing), entry(BLOB, DATA)])
+    async with serving(sha(COMMIT, top), made) as url:
+        if not NAMES[name]:
+            found = await origin.look(ask(url))
+            assert list(decode_index(found.index)) == [encoded.decode()]
+            return
+        with pytest.raises(TransientError, match=NAMES[name]) as caught:
+            await origin.look(ask(url))
+    assert str(caught.value).isprintable()

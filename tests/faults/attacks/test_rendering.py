@@ -131,6 +131,35 @@ async def test_a_bomb_costs_its_own_render_and_says_why(name, small):
     assert len((await ask(small, good)).objects) == 1
 
 
+TEXT = manifest("a", "{a: b}")
+# Files that one reader of YAML takes for something else than another; None where they are refused.
+TRAPS = {
+    "a tag of Python": (TEXT + "x: !!python/object/apply:os.system [id]\n", {"a": "b"}),
+    "a tag for bytes": (manifest("a", "{a: !!binary QQ==}"), {"a": "A"}),
+    "a byte order mark": (b"\xef\xbb\xbf" + TEXT.encode(), {"a": "b"}),
+    "UTF-16": (TEXT.encode("utf-16"), {"a": "b"}),
+    "no UTF-8": (manifest("a", "{a: '\xff'}").encode("latin-1"), None),
+    "NUL": (TEXT.replace("b}", "'b\0'}"), None),
+    "5,000 digits": (manifest("a", "{a: " + "9" * 5000 + "}"), {"a": "9" * 5000}),
+    "a scalar of 900 kB": (manifest("a", "{a: " + "b" * 900_000 + "}"), {"a": "b" * 900_000}),
+}
+
+
+@pytest.mark.parametrize("name", TRAPS)
+async def test_a_trap_of_yaml_is_refused_by_its_file_or_read_as_kubernetes_reads_it(name, small):
+    text, read = TRAPS[name]
+    async with watched() as turns:
+        asked = ask(small, {"app/a.yaml": text})
+        if read is None:
+            with pytest.raises(RenderFailed, match=r"a\.yaml") as failed:
+                await asked
+            assert failed.value.message.isprintable()
+        else:
+            [found] = (await asked).objects
+            assert found["data"] == read
+    assert turns.longest < STALL
+
+
 OUTSIDE = [
     "configMapGenerator: [{name: a, files: [/etc/hostname]}]",
     "configMapGenerator: [{name: a, files: ['x=../../../../etc/passwd']}]",
