@@ -36,7 +36,9 @@ class DeadlineServer:
         """
         self = cls(factory)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Guarded(self, factory()), host, port)
+        self._server = await loop.create_server(
+            lambda: _Guarded(self, factory()), host, port, backlog=_CONNECTIONS
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

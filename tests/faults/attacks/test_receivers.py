@@ -8,6 +8,8 @@ import hmac
 import json
 import math
 import os
+import signal
+import socket
 import sys
 import threading
 import time
@@ -155,6 +157,21 @@ async def test_more_who_say_nothing_than_there_are_places_keep_no_genuine_call_o
         assert await door.genuine() == 200
     assert not all(one.done() for one in held), "others still hold theirs"
     await asyncio.gather(*held)
+    assert await door.genuine() == 200
+
+
+async def test_who_comes_while_the_notifier_has_no_core_needs_not_knock_twice(door):
+    """A kernel without room drops a call's first packet; the caller sends it again after 1 s."""
+    process, held = door.process.child, []
+    process.send_signal(signal.SIGSTOP)
+    try:
+        # Nobody has to accept them yet: to be let in takes no time.
+        at = ("127.0.0.1", door.port)
+        held.extend(socket.create_connection(at, timeout=0.5) for _ in range(CONNECTIONS))
+    finally:
+        process.send_signal(signal.SIGCONT)
+        for one in held:
+            one.close()
     assert await door.genuine() == 200
 
 
