@@ -35,7 +35,7 @@ class Pattern:
 
     excludes: bool
     directories_only: bool
-    regex: re.Pattern[str]
+    regex: str  # is compiled with its neighbours, which takes most of the time
 
     @classmethod
     def parse(cls, line: str) -> "Pattern | None":
@@ -61,14 +61,14 @@ class Pattern:
             regex = _joined(_translate(text, plain.start() if plain else 0))
         else:
             regex = _joined([_DEEP, *_translate(text, 0)])
-        return cls(excludes, directories_only, re.compile(regex, re.DOTALL))
+        return cls(excludes, directories_only, regex)
 
 
 def any_of(patterns: Iterable[Pattern]) -> re.Pattern[str]:
     """
     Return an expression for what at least one of the patterns names.
     """
-    return re.compile("|".join(one.regex.pattern for one in patterns) or _NEVER, re.DOTALL)
+    return re.compile("|".join(one.regex for one in patterns) or _NEVER, re.DOTALL)
 
 
 def _joined(pieces: list[str]) -> str:

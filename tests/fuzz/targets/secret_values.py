@@ -6,12 +6,15 @@ from urllib.parse import quote
 
 from services.reconciler.core.masking import SHORTEST_SECRET, SecretValues
 
+LONGEST = 400  # characters of a value
+AROUND = 200  # characters on each side of a value; each of them is hashed, four times
+
 
 def one(data):
     parts = data.decode(errors="replace").split("\x00", 2)
-    if len(parts) < 3 or not SHORTEST_SECRET <= len(parts[0]) <= 1000:
+    if len(parts) < 3 or not SHORTEST_SECRET <= len(parts[0]) <= LONGEST:
         return
-    value, before, after = parts
+    value, before, after = parts[0], parts[1][:AROUND], parts[2][:AROUND]
     values = SecretValues(b"k" * 32)
     values.remember(value)
     encoded = value.encode(errors="replace")
