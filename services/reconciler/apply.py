@@ -18,7 +18,7 @@ from services.reconciler.core.options import Ssa, options_of
 from services.reconciler.core.order import blocked_by, stages
 from services.reconciler.core.ownership import fold
 from services.reconciler.core.plan import Action, action_of
-from services.reconciler.core.receipt import receipt_from_response
+from services.reconciler.core.receipt import receipt_from_response, token_of
 from services.reconciler.lane import Lane
 from services.reconciler.ports import NOT_LEADER, Cluster, Json
 from shared.errors import SetpointError, StalledError, TransientError
@@ -33,8 +33,6 @@ _UNANSWERED = "WebhookUnavailable"  # the reason of a refusal for which a webhoo
 _TRIES = 4  # objects of a kind whose webhook does not answer, until a pass sends no more of them
 _ASIDE = 8  # of those tried at once, of all lanes; the turns of the others stay free
 _DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
-
-
 GroupKind = tuple[str, str]
 
 
@@ -186,19 +184,15 @@ class Apply:
         try:
             return await self._cluster.apply(content)
         except StalledError as exc:
-            # Only where it was asked for, and only what no update can ever do: an object that is
-            # merely wrong must not be deleted for it.
+            # Only if asked for, and for what no update can do: what is merely wrong stays.
             forced = wanted.options.force or bool(lane.spec.get("force"))
-            if not (forced and exc.reason == "Invalid" and "immutable" in exc.message):
+            if not (forced and _never(exc)):
                 raise
             return await self._replace(wanted.key, content)
 
     async def _replace(self, key: ObjectKey, content: Json) -> Json:
-        """
-        Delete an object and make it anew.
-        """
         live = await self._cluster.get(key)
-        if live is not None:
+        if live is not None and await self._refused(content):
             meta = live["metadata"]
             await self._cluster.delete(
                 key, uid=meta["uid"], resource_version=meta["resourceVersion"]
@@ -206,14 +200,25 @@ class Apply:
             point("reconciler.replaced-deleted")
             try:
                 async with asyncio.timeout(_GONE):
-                    while await self._cluster.get(key) is not None:  # noqa: ASYNC110 - see below
-                        await asyncio.sleep(_ASK_AGAIN)  # kinds may be watched with a delay
+                    # Kinds may be watched with a delay. Who made it anew before us ends the wait.
+                    while (now := await self._cluster.get(key)) is not None:
+                        if now["metadata"]["uid"] != meta["uid"]:
+                            break
+                        await asyncio.sleep(_ASK_AGAIN)
             except TimeoutError as exc:
                 raise TransientError(
                     f"{key} was deleted to be made anew and is still there after {_GONE:.0f} s: "
                     "does a finalizer hold it?"
                 ) from exc
         return await self._cluster.apply(content)
+
+    async def _refused(self, content: Json) -> bool:
+        # Still: what was just read may be another object than the one that was refused.
+        try:
+            await self._cluster.apply(content, dry_run=True)
+        except StalledError as exc:
+            return _never(exc)
+        return False
 
     async def _content(self, lane: Lane, wanted: Desired) -> Json:
         shared = lane.memory.shared.get(wanted.key)
@@ -246,8 +251,8 @@ class Apply:
                     raise
                 # A controller wrote its status in between: the test of the version failed.
                 live = await self._cluster.get(wanted.key)
-                if live is None:
-                    return response
+                if live is None or token_of(live) != token_of(response):
+                    return response  # somebody changed what is ours: drift, as judged by this
                 response = live
                 continue
             point("reconciler.managers-folded")
@@ -288,3 +293,7 @@ class Apply:
             kind = (spec["group"], spec["names"]["kind"], version["name"])
             while await self._cluster.kind(*kind) is None:  # noqa: ASYNC110 - no watch tells it
                 await asyncio.sleep(_ASK_AGAIN)
+
+
+def _never(refusal: StalledError) -> bool:
+    return refusal.reason == "Invalid" and "immutable" in refusal.message

@@ -11,6 +11,7 @@ from typing import assert_never
 from services.reconciler.core import conditions, messages
 from services.reconciler.core.history import Snapshot, record
 from services.reconciler.core.manifest import group_of
+from services.reconciler.core.obstacles import overtaken
 from services.reconciler.core.rollout import Awaited, Passed, Unhealthy, begin, look
 from services.reconciler.core.schedule import After
 from services.reconciler.core.standing import drifted
@@ -73,6 +74,8 @@ class Conclude:
         """
         if lane.rollout is None or lane.source is None or not lane.concluded:
             return None
+        if overtaken(lane.status, lane.source):
+            return None  # another process speaks for what it applied since
         result = lane.untold or Result(
             began=lane.rollout.began,
             digest=lane.memory.render.digest if lane.memory.render else "",

@@ -7,7 +7,7 @@ The last good state stays, is healed, and nothing is pruned.
 from services.reconciler.conclude import Ended
 from services.reconciler.core import conditions
 from services.reconciler.core.dependencies import SourceState
-from services.reconciler.core.obstacles import Obstacle
+from services.reconciler.core.obstacles import Obstacle, overtaken
 from services.reconciler.core.schedule import After
 from services.reconciler.lane import Lane
 from services.reconciler.ports import NOT_LEADER
@@ -79,8 +79,9 @@ class Halt:
             status = conditions.stalled(lane.status, at, reason, message)
         else:
             status = conditions.failed(lane.status, at, reason, message)
-        if lane.source is not None and reason != conditions.ARTIFACT_FAILED:
-            source = lane.source
+        source = lane.source
+        attempted = source is not None and reason != conditions.ARTIFACT_FAILED
+        if source is not None and attempted and not overtaken(lane.status, source):
             state = SourceState(uid=source.uid, sequence=source.sequence, digest=source.digest)
             status = conditions.attempted(status, source.revision, state)
         try:
