@@ -8,17 +8,15 @@ fail and the process dies. The oracle judges each write; in the end, all comes t
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from services.reconciler.core.owner import OWNER_NAME
-from shared.kube.errors import AdmissionDenied
 from tests.fakes.reconciler.ports import kustomization_key
 from tests.fakes.reconciler.storm import CALLS, FAULTS
-from tests.model.oracle import OWNERS, exists
+from tests.model.oracle import FIXED, OWNERS, exists
 from tests.model.stage import LONG, Stage
-from tests.unit.reconciler.world import config, config_key
 
 NAMES = ("one", "two", "three")
 NOWHERE = "-"
 owners, names = st.sampled_from(OWNERS), st.sampled_from(NAMES)
+any_name = st.sampled_from((*NAMES, FIXED))
 places = st.tuples(*(st.sampled_from((NOWHERE, *OWNERS)) for _ in NAMES))
 changes = st.sets(names)
 faults = st.lists(
@@ -27,6 +25,19 @@ faults = st.lists(
     max_size=3,
 )
 deaths = st.tuples(st.integers(1, 40), st.booleans())
+drifts = st.sampled_from(("edit", "add", "unlabel", "delete", "replace", "copy"))
+# What is done for an object by the next pass, and the call for it that somebody comes across.
+scenes = st.sampled_from(
+    (
+        ("removed", "Cluster.delete"),
+        ("made anew", "Cluster.delete"),
+        ("made anew", "Cluster.get"),
+        ("taken over", "Cluster.rewrite_managers"),
+        ("taken over", "Cluster.apply"),
+        ("changed", "Cluster.apply"),
+        ("changed", "Declarations.write_status"),
+    )
+)
 
 
 class Machine(Stage):
@@ -51,17 +62,24 @@ class Machine(Stage):
         for name in NAMES:
             if name in changed or name not in self.values:
                 self.values[name] = self._fresh()
-        self._publish(
-            {
-                owner: {
-                    name: self.values[name]
-                    for name, place in zip(NAMES, where, strict=True)
-                    if place == owner
-                }
-                for owner in OWNERS
-            },
-            heard=heard,
-        )
+        content = {
+            owner: {
+                name: self.values[name]
+                for name, place in zip(NAMES, where, strict=True)
+                if place == owner
+            }
+            for owner in OWNERS
+        }
+        if FIXED in self.values:
+            content[OWNERS[0]][FIXED] = self.values[FIXED]
+        self._publish(content, heard=heard)
+
+    @rule(declared=st.booleans())
+    def push_what_cannot_be_changed(self, declared):
+        """
+        Declare an object anew that has to be made anew for that, or declare it no longer.
+        """
+        self._push_one(FIXED, self._fresh() if declared else None)
 
     @rule(owner=owners, broken=st.booleans())
     def push_what_cannot_be_used(self, owner, broken):
@@ -116,39 +134,53 @@ class Machine(Stage):
 
     # What others do
 
-    @rule(name=names, how=st.sampled_from(("edit", "add", "unlabel", "delete", "replace", "copy")))
+    @rule(name=any_name, how=drifts)
     def drift(self, name, how):
         """
         Change or delete an object by hand, or put another one in its place.
         """
-        key, api = config_key(name), self.world.api
-        live_one = api.find(key)
-        labels = {OWNER_NAME: None}
-        match how:
-            case _ if live_one is None:
-                self._made_by_somebody(config(name, v="theirs"))
-            case "edit":
-                api.edit(key, {"data": {"v": "drifted"}})
-            case "add":
-                api.edit(key, {"data": {"more": self._fresh()}})
-            case "unlabel":
-                api.edit(key, {"metadata": {"labels": labels}})
-            case _:
-                api.delete(key)
-        if live_one and how in {"replace", "copy"}:
-            body = config(name, v="theirs")
-            if how == "copy":
-                body["metadata"]["labels"] = live_one["metadata"].get("labels") or {}
-            self._made_by_somebody(body)
+        self._drift(name, how)
+
+    @precondition(lambda self: self.process)
+    @rule(scene=scenes, back=st.booleans(), which=st.integers(0, 5), how=drifts)
+    def drift_while_a_call_is_on_its_way(self, scene, back, which, how):
+        """
+        Let somebody do that between a call for an object and its effect, or between the effect and
+        the answer.
+        """
+        what, call = scene
+        self.work(seconds=0)
+        if not self.process:
+            return
+        name = FIXED if what == "made anew" else self._some_name(which)
+
+        async def meanwhile():
+            with self.oracle.acting(None):
+                self._drift(name, how)
+
+        if what == "taken over":
+            self._drift(name, "copy")
+        else:
+            self._push_one(name, None if what == "removed" else self._fresh())
+        self.process.switch.on_its_way(call, 1, meanwhile, back=back)
+        self._work()
 
     @rule(name=names, refused=st.booleans())
     def refuse(self, name, refused):
         """
         Let admission refuse an object from now on, or no longer.
         """
-        self.world.api.refusals.pop(config_key(name), None)
-        if refused:
-            self.world.api.refusals[config_key(name)] = AdmissionDenied(f"{name}: not here")
+        self._refuse(name, refused=refused)
+
+    @rule(where=places, name=names)
+    def push_what_is_refused(self, where, name):
+        """
+        Push a revision of which one object is refused.
+        """
+        self._refuse(name, refused=True)
+        self.push(where, {name}, heard=True)
+        if self.process:
+            self.work(seconds=0)
 
     @rule(owner=owners)
     def second_writer(self, owner):

@@ -13,8 +13,10 @@ from services.reconciler.core.owner import OWNER_NAME
 from services.reconciler.core.sources import Source
 from shared.model import Conditions
 from tests.fakes.reconciler.ports import kustomization_key
+from tests.unit.reconciler.world import config_key
 
 OWNERS = ("app", "other")
+FIXED = "fixed"  # of "app" alone: cannot be changed, and is made anew if that is asked for
 
 
 class BrokenPromiseError(AssertionError):
@@ -47,13 +49,19 @@ class Oracle:
         self.ours = set()  # uids of objects that the reconciler made or took over
         self._attempted = {owner: set() for owner in OWNERS}  # places in the history
         self._orphans = set()  # uids of objects left behind by an owner, as declared
+        self._theirs = set()  # keys of what somebody else changed or deleted last
+        self._writers = {}  # by key: who wrote it last since the process at work began its turns
+        self._since = {}  # by owner and place in the history: the version that recorded it
         world.api.watchers.append(self._watch)
+        world.cluster.on_read = self._read
 
     @contextmanager
     def acting(self, process):
         """
         Judge what a process writes within; None is for what others do meanwhile.
         """
+        if process is not None and self._acting.get() is None:
+            self._writers.clear()
         before = self._acting.set(process)
         try:
             yield
@@ -106,7 +114,12 @@ class Oracle:
                 self._ended(old)
             elif self._acting.get():
                 self._said(old, new)
-        elif key.kind == "ConfigMap" and self._acting.get():
+        elif key.kind == "ConfigMap" and not self._acting.get():
+            self._theirs.add(key)
+            self._writers[key] = None
+        elif key.kind == "ConfigMap":
+            self._theirs.discard(key)
+            self._writers[key] = self._acting.get()
             if new is None:
                 self._deleted(key, old)
             else:
@@ -114,28 +127,73 @@ class Oracle:
         if self._acting.get() and (leaked := self.leaked()):
             raise BrokenPromiseError(f"{leaked} is recorded by nobody")
 
+    def _read(self, key):
+        if self._acting.get():
+            self._acting.get().read[key] = self.world.api.version
+
     def _deleted(self, key, old):
         owner = _owner(old)
+        if self._made_anew(key, old):
+            return
         if owner not in OWNERS or key not in self._recorded(owner):
             raise BrokenPromiseError(f"{key} was deleted, which is somebody else's")
-        declared = self.world.declared(owner)
+        declared, content = self.world.declared(owner), self.newest(owner)
         spec = declared["spec"]
         if not spec["prune"] or spec.get("suspend"):
             raise BrokenPromiseError(f"{key} was deleted by {owner}, which must not delete")
         if declared["metadata"].get("deletionTimestamp"):
             return
-        content = self.newest(owner)
         if content is None or self.empty(owner):
             raise BrokenPromiseError(f"{key} was deleted by {owner} because nothing could be read")
         if key.name in content:
             raise BrokenPromiseError(f"{key} was deleted by {owner}, which declares it")
-        if key.name in self._recorded_content(owner):
-            raise BrokenPromiseError(
-                f"{key} was deleted by {owner}, which has recorded a newer one"
-            )
+        self._not_newer(owner, key, old)
+        if lacking := self._lacking(content):
+            raise BrokenPromiseError(f"{key} was deleted by {owner} before {lacking} was applied")
         for other in set(OWNERS) - {owner}:
             if self._takes(other, key):
                 raise BrokenPromiseError(f"{key} was deleted by {owner} and moves to {other}")
+
+    def _made_anew(self, key, old):
+        """
+        Say whether an object that cannot be changed is deleted so that it becomes as declared.
+        """
+        wanted = (self.newest(OWNERS[0]) or {}).get(FIXED)
+        if key.name != FIXED or wanted in {None, old["data"].get("v")} or not old.get("immutable"):
+            return False
+        if (self.world.declared(OWNERS[0]) or {"metadata": {}})["metadata"].get(
+            "deletionTimestamp"
+        ):
+            return False
+        if _owner(old) != OWNERS[0] and key in self._theirs:
+            raise BrokenPromiseError(f"{key} was deleted, which is somebody else's")
+        self._not_newer(OWNERS[0], key, old)
+        return True
+
+    def _not_newer(self, owner, key, old):
+        """
+        Refuse a deletion by a process that knows less than what is recorded.
+
+        Nothing can stop it if it read the object before that was recorded, and it has not changed
+        since: an apply of what it is already gives it no new version.
+        """
+        if key.name not in self._recorded_content(owner):
+            return
+        read = self._acting.get().read.get(key, 0)
+        recorded = self._since.get((owner, self._recorded_place(owner)), 0)
+        if not int(old["metadata"]["resourceVersion"]) <= read < recorded:
+            raise BrokenPromiseError(f"{key} was deleted by {owner}, which recorded a newer one")
+
+    def _lacking(self, content):
+        """
+        Return what is declared and not there so, but for what somebody else changed last.
+        """
+        configs = self.world.configs()
+        return {
+            name
+            for name, value in content.items()
+            if (configs.get(name) or {}).get("v") != value and config_key(name) not in self._theirs
+        }
 
     def _takes(self, owner, key):
         declared = self.world.declared(owner)
@@ -154,6 +212,12 @@ class Oracle:
             return
         if owner not in OWNERS:
             raise BrokenPromiseError(f"{key} was written for {owner}")
+        if self.world.declared(owner)["spec"].get("suspend"):
+            raise BrokenPromiseError(f"{key} was written for {owner}, which is suspended")
+        before = _owner(old) if old is not None else None
+        taken = before in OWNERS and before != owner and self._takes(before, key)
+        if taken and self._acting.get().sound:
+            raise BrokenPromiseError(f"{key} was written for {owner} and belongs to {before}")
         value = (new.get("data") or {}).get("v")
         floor = self._floor(owner)
         good = [one.content[owner] for one in self.history[floor:] if one.content[owner]]
@@ -190,14 +254,22 @@ class Oracle:
 
     def _said(self, old, new):
         owner = new["metadata"]["name"]
-        self._attempted[owner].add(self._recorded_place(owner))
+        place = self._recorded_place(owner)
+        self._attempted[owner].add(place)
+        self._since.setdefault((owner, place), self.world.api.version)
         before, after = (attempted_source((one or {}).get("status") or {}) for one in (old, new))
         if before and after and before.uid == after.uid and after.sequence < before.sequence:
             raise BrokenPromiseError(f"{owner} recorded an older revision")
         if old is None or old.get("status") == new.get("status"):
             return
         conditions = Conditions.from_json(new["status"].get("conditions"))
-        if conditions.is_true("Ready") and not conditions.is_true("Drifted"):
+        if not conditions.is_true("Ready"):
+            applied = [
+                one.get("lastAppliedRevision") for one in (old.get("status", {}), new["status"])
+            ]
+            if applied[0] != applied[1]:
+                raise BrokenPromiseError(f"{owner} is not Ready, but applied {applied[1]}")
+        elif not conditions.is_true("Drifted"):
             self._honest(owner, old.get("status", {}), new["status"])
 
     def _honest(self, owner, old, new):
@@ -210,10 +282,17 @@ class Oracle:
         wrong = {
             name: (value, configs.get(name))
             for name, value in ((found[-1] or {}) if found else {}).items()
-            if (configs.get(name) or {}).get("v") != value
+            if (configs.get(name) or {}).get("v") != value and not self._came_between(name)
         }
         if wrong or not found:
             raise BrokenPromiseError(f"{owner} is called Ready at {applied}, with {wrong}")
+
+    def _came_between(self, name):
+        """
+        Say whether somebody else changed an object while the process took its turns.
+        """
+        me = self._acting.get()
+        return self._writers.get(config_key(name), me) is not me
 
     def _ended(self, old):
         owner = old["metadata"]["name"]
@@ -227,6 +306,7 @@ class Oracle:
         if deletes and (lost := left.keys() & {key.name for key in recorded}):
             raise BrokenPromiseError(f"{owner} ended and left {lost}")
         self._orphans |= set(left.values())
+        self._attempted[owner].clear()  # who declares it again begins with nothing recorded
 
 
 def _owner(obj):

@@ -65,6 +65,7 @@ class Running(Process):
         self.blind = self.deaf = False
         self.behind = False  # of the source, of which it hears nothing
         self.heard = 0  # revisions that it knows of
+        self.read = {}  # by key: the version of the API server when it read the object last
         self._begun = set()
         self._seen_once = False
         for key, obj in list(world.api.objects.items()):

@@ -8,10 +8,12 @@ import yaml
 from hypothesis.stateful import RuleBasedStateMachine
 
 from services.reconciler.core.inventory import Inventory
-from services.reconciler.core.owner import Owner
+from services.reconciler.core.options import PREFIX
+from services.reconciler.core.owner import OWNER_NAME, Owner
 from services.reconciler.core.sources import Source
+from shared.kube.errors import AdmissionDenied
 from tests.fakes.reconciler.storm import Storm
-from tests.model.oracle import OWNERS, Oracle, Revision, exists
+from tests.model.oracle import FIXED, OWNERS, Oracle, Revision, exists
 from tests.model.running import HastyClock, Running, lives
 from tests.unit.reconciler.world import World, config, config_key
 
@@ -65,7 +67,7 @@ class Stage(RuleBasedStateMachine):
             if declared is None:
                 files[f"{owner}/broken.yaml"] = "a: ["
             for name, value in (declared or {}).items():
-                files[f"{owner}/{name}.yaml"] = yaml.safe_dump(config(name, v=value))
+                files[f"{owner}/{name}.yaml"] = yaml.safe_dump(_manifest(name, value))
         self.sequence += 1
         digest, index = self.world.artifacts.put(files)
         source = Source(
@@ -82,6 +84,25 @@ class Stage(RuleBasedStateMachine):
         self.world.source = source
         if heard:
             self._hear()
+
+    def _push_one(self, name, value):
+        """
+        Declare one object otherwise; None is for not at all.
+        """
+        content = dict(self.oracle.history[-1].content)
+        owner = next((one for one in OWNERS if name in (content[one] or {})), OWNERS[0])
+        rest = {one: known for one, known in (content[owner] or {}).items() if one != name}
+        self.values.pop(name, None)
+        if value is not None:
+            rest[name] = self.values[name] = value
+        if not rest:
+            rest[f"spare-{owner}"] = self._fresh()  # to declare nothing at all is another thing
+        self._publish(content | {owner: rest}, heard=True)
+
+    def _some_name(self, which):
+        content = self.oracle.history[-1].content
+        declared = [name for owner in OWNERS for name in content[owner] or {}]
+        return declared[which % len(declared)] if declared else FIXED
 
     def _declare(self, owner, *, allow_empty=False, **spec):
         annotations = {"setpoint.dev/allow-empty": "enabled"} if allow_empty else {}
@@ -128,6 +149,8 @@ class Stage(RuleBasedStateMachine):
                     self._declare(owner)
                 self.world.clock.advance(LONG)
                 self._work()
+            ending = (self.world.declared(owner) or {"metadata": {}})["metadata"]
+            assert "deletionTimestamp" not in ending, f"{owner} never ends"
             self._declare(owner)
 
     def _all_good(self):
@@ -183,10 +206,37 @@ class Stage(RuleBasedStateMachine):
         self.count += 1
         return str(self.count)
 
+    def _refuse(self, name, *, refused):
+        self.world.api.refusals.pop(config_key(name), None)
+        if refused:
+            self.world.api.refusals[config_key(name)] = AdmissionDenied(f"{name}: not here")
+
     def _made_by_somebody(self, body):
         refusals, self.world.api.refusals = self.world.api.refusals, {}
-        self.world.api.apply(body, manager="somebody")
+        self.world.api.apply(body, manager="kubectl")  # whose fields are taken over
         self.world.api.refusals = refusals
+
+    def _drift(self, name, how):
+        key, api = config_key(name), self.world.api
+        live_one = api.find(key)
+        if how in {"edit", "add"} and (live_one or {}).get("immutable"):
+            how = "replace"  # it cannot be changed in another way
+        match how:
+            case _ if live_one is None:
+                self._made_by_somebody(config(name, v="theirs"))
+            case "edit":
+                api.edit(key, {"data": {"v": "drifted"}})
+            case "add":
+                api.edit(key, {"data": {"more": self._fresh()}})
+            case "unlabel":
+                api.edit(key, {"metadata": {"labels": {OWNER_NAME: None}}})
+            case _:
+                api.delete(key)
+        if live_one and how in {"replace", "copy"}:
+            body = config(name, v="theirs")
+            if how == "copy":
+                body["metadata"]["labels"] = live_one["metadata"].get("labels") or {}
+            self._made_by_somebody(body)
 
     def _written_by_another(self, owner):
         declared, key = self.world.declared(owner), config_key("second")
@@ -204,3 +254,11 @@ class Stage(RuleBasedStateMachine):
             body = config("second", v=self._fresh())
             body["metadata"]["labels"] = Owner(name=owner, namespace="ns").labels
             self.oracle.ours.add(self.world.api.apply(body)["metadata"]["uid"])
+
+
+def _manifest(name, value):
+    made = config(name, v=value)
+    if name == FIXED:
+        made["immutable"] = True
+        made["metadata"]["annotations"] = {f"{PREFIX}force": "enabled"}
+    return made

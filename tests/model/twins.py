@@ -10,6 +10,7 @@ from tests.model.machine import Machine, changes, places
 from tests.model.stage import LONG
 
 calls = st.tuples(st.sampled_from(sorted(WRITES)), st.integers(1, 4))
+backs = st.booleans()
 times = st.sampled_from((0, 1, 31, LONG))
 
 
@@ -19,7 +20,8 @@ class Twins(Machine):
     """
 
     # The machine alone has these, so that there is time for what only two can do to each other.
-    recreate_source = lose_source = start_behind = refuse = second_writer = lose_bus = None
+    recreate_source = lose_source = start_behind = second_writer = lose_bus = None
+    refuse = push_what_is_refused = None
 
     @initialize(where=places)
     def begin(self, where):
@@ -38,8 +40,8 @@ class Twins(Machine):
         self.start(lost)
 
     @precondition(lambda self: self.process and not self.other)
-    @rule(call=calls, seconds=times)
-    def take_over_while_a_call_is_on_its_way(self, call, seconds):
+    @rule(call=calls, seconds=times, back=backs)
+    def take_over_while_a_call_is_on_its_way(self, call, seconds, back):
         """
         Let the Lease go over while the holder stands still with a call that is sent already.
 
@@ -55,7 +57,7 @@ class Twins(Machine):
             await self._judged(self.process, self.process.turns())
 
         old.switch.brew()
-        old.switch.on_its_way(*call, taken)
+        old.switch.on_its_way(*call, taken, back=back)
         self._do(old, old.turns())
         if not self.process:
             self.process, self.other = self.other, None
@@ -68,15 +70,15 @@ class Twins(Machine):
         self._do(self.other, self.other.turns())
 
     @precondition(lambda self: self.process and self.other)
-    @rule(call=calls, seconds=times)
-    def other_works_while_a_call_is_on_its_way(self, call, seconds):
+    @rule(call=calls, seconds=times, back=backs)
+    def other_works_while_a_call_is_on_its_way(self, call, seconds, back):
         async def between():
             if self.other:
                 await self._judged(self.other, self.other.turns())
 
         self.world.clock.advance(seconds)
         self.process.switch.brew()
-        self.process.switch.on_its_way(*call, between)
+        self.process.switch.on_its_way(*call, between, back=back)
         self._work()
 
     @precondition(lambda self: self.process and self.other)

@@ -48,6 +48,13 @@ class FakeApi:
             body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
             self.apply(body, manager="test")
 
+    @property
+    def version(self) -> int:
+        """
+        Return the version of the newest write.
+        """
+        return self._version
+
     def serve(self, kind: Kind) -> None:
         self.kinds[kind.group, kind.kind] = kind
 

@@ -21,7 +21,7 @@ class Switch:
         self.calls: list[str] = []
         self.dead = False
         self._meanwhile: dict[str, Callable[[], object]] = {}
-        self._on_its_way: dict[tuple[str, int], Callable[[], Awaitable[object]]] = {}
+        self._on_its_way: dict[tuple[str, int, bool], Callable[[], Awaitable[object]]] = {}
 
     def guard(self, port: Any) -> Any:
         return _Mortal(port, self)
@@ -32,17 +32,26 @@ class Switch:
         """
         self._meanwhile[name] = happens
 
-    def on_its_way(self, name: str, number: int, happens: Callable[[], Awaitable[object]]) -> None:
+    def on_its_way(
+        self,
+        name: str,
+        number: int,
+        happens: Callable[[], Awaitable[object]],
+        *,
+        back: bool = False,
+    ) -> None:
         """
         Let something happen while the ``number``-th call of this name from now on is on its way.
-        """
-        self._on_its_way = {(name, self.calls.count(name) + number): happens}
 
-    async def travel(self, name: str) -> None:
+        ``back``: while its answer is, so that the call has had its effect.
         """
-        Let happen what happens while a call is on its way.
+        self._on_its_way = {(name, self.calls.count(name) + number, back): happens}
+
+    async def travel(self, name: str, number: int, *, back: bool = False) -> None:
         """
-        happens = self._on_its_way.pop((name, self.calls.count(name)), None)
+        Let happen what happens while a call, or its answer, is on its way.
+        """
+        happens = self._on_its_way.pop((name, number, back), None)
         if happens is not None:
             await happens()
 
@@ -76,9 +85,10 @@ class _Mortal:
 
             async def call(*args: Any, **kwargs: Any) -> Any:
                 self._switch.enter(full)
-                number = len(self._switch.calls)
-                await self._switch.travel(full)
+                number, of_these = len(self._switch.calls), self._switch.calls.count(full)
+                await self._switch.travel(full, of_these)
                 answer = await found(*args, **kwargs)
+                await self._switch.travel(full, of_these, back=True)
                 self._switch.leave(number)
                 return answer
 

@@ -13,7 +13,7 @@ from services.reconciler.finalize import FINALIZER
 from services.reconciler.ports import Json, Kind, Notice, Seen, Snapshot
 from shared.artifact import File, Tree, encode_index, index, pack, unpack
 from shared.errors import TransientError, WaitingError
-from shared.kube.errors import Conflict, Invalid
+from shared.kube.errors import Conflict, Invalid, NotFound
 from shared.messages import Event
 from shared.model import Digest, ObjectKey
 from shared.runtime import Clock
@@ -26,6 +26,7 @@ class FakeCluster:
         self.applied: list[ObjectKey] = []
         self.deleted: list[ObjectKey] = []
         self.read: list[ObjectKey] = []
+        self.on_read: Callable[[ObjectKey], None] = lambda _: None
 
     async def kind(self, group: str, kind: str, version: str = "") -> Kind | None:
         found = self.api.kinds.get((group, kind))
@@ -33,6 +34,7 @@ class FakeCluster:
 
     async def get(self, key: ObjectKey) -> Json | None:
         self.read.append(key)
+        self.on_read(key)
         return self.api.find(key)
 
     async def apply(self, obj: Json, *, dry_run: bool = False) -> Json:
@@ -43,7 +45,8 @@ class FakeCluster:
 
     async def rewrite_managers(self, key: ObjectKey, ops: list[Json]) -> Json:
         obj = self.api.find(key)
-        assert obj is not None
+        if obj is None:
+            raise NotFound(f"{key} is not there")
         for op in ops:
             *parents, last = [
                 step.replace("~1", "/").replace("~0", "~") for step in op["path"].split("/")[1:]
@@ -66,8 +69,10 @@ class FakeCluster:
         if live is None:
             return False
         meta = live["metadata"]
-        if (meta["uid"], meta["resourceVersion"]) != (uid, resource_version):
-            raise Conflict(f"{key} is not the one that was read")
+        # As the real one: what is not named is not asked for.
+        for given, there in ((uid, meta["uid"]), (resource_version, meta["resourceVersion"])):
+            if given and given != there:
+                raise Conflict(f"{key} is not the one that was read")
         self.api.delete(key)
         self.deleted.append(key)
         return True

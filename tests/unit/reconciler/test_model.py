@@ -8,6 +8,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.fakes.reconciler.storm import FAULTS
 from tests.model.machine import Machine
+from tests.model.stage import LONG
 from tests.model.twins import Twins
 
 EVERY_TIME = settings(
@@ -92,4 +93,48 @@ def test_what_nobody_worked_at_is_not_the_last_good_state():
     machine.drift(how="edit", name="one")
     machine.work(seconds=31)
     assert machine.world.configs()["one"] == {"v": "1"}
+    machine.teardown()
+
+
+def test_an_end_that_fails_records_no_older_attempt_than_another_process_did():
+    machine = Twins()
+    machine.begin(where=("-", "other", "-"))
+    machine.push(changed={"three"}, heard=True, where=("-", "-", "app"))
+    machine.work(seconds=0)
+    machine.delete_declaration(owner="app")
+    machine.change_places()
+    denied = next(one for one in FAULTS if repr(one) == "403")
+    machine.work_in_a_storm(faults=[(denied, "Declarations.set_finalizer", 1)])
+    machine.teardown()
+
+
+def test_who_is_behind_calls_nothing_ready_when_health_moves():
+    machine = Twins()
+    machine.begin(where=("app", "other", "app"))
+    machine.push_past_the_other(where=("app", "app", "-"), changed={"two"}, seconds=LONG)
+    machine.drift(how="unlabel", name="one")
+    machine.other_works(seconds=1)
+    machine.teardown()
+
+
+def meddled(what, call, how, *, back=False):
+    machine = Machine()
+    machine.begin(where=("app", "-", "-"))
+    machine.push_what_cannot_be_changed(declared=True)
+    machine.drift_while_a_call_is_on_its_way(scene=(what, call), back=back, which=0, how=how)
+    return machine
+
+
+def test_an_edit_between_the_apply_and_the_taking_over_of_fields_is_drift():
+    meddled("taken over", "Cluster.rewrite_managers", "edit").teardown()
+
+
+def test_what_was_put_in_the_place_of_an_object_that_cannot_be_changed_is_not_deleted():
+    meddled("made anew", "Cluster.get", "replace").teardown()
+
+
+def test_nobody_waits_for_the_end_of_what_somebody_else_made_anew():
+    machine = meddled("made anew", "Cluster.delete", "replace", back=True)
+    assert machine.world.configs()["fixed"] == {"v": machine.values["fixed"]}
+    assert "ReconciliationFailed" not in machine.world.reporter.reasons()
     machine.teardown()
