@@ -18,6 +18,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 K = TypeVar("K")
 MANY = 200  # objects; what is decided about fewer takes some milliseconds
+AHEAD = 1.0  # seconds that other work lets lanes with a change go first
 _SIDE_BY_SIDE = 8  # requests of one lane at once
 
 
@@ -91,11 +92,21 @@ class Slots:
         """
         await self._quiet.wait()
 
-    async def calm(self) -> None:
+    async def calm(self, *, unless: asyncio.Event) -> None:
         """
         Wait until no turn is under way or due that a change or a person asked for.
+
+        Such turns wait for the renderer and the API server, and slots are free meanwhile: the
+        others let them go first all the same, but not for ever, and not if something wakes them.
         """
-        await self._calm.wait()
+        if self._calm.is_set():
+            return
+        ends = [asyncio.create_task(one.wait()) for one in (self._calm, unless)]
+        try:
+            await asyncio.wait(ends, timeout=AHEAD, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
 
     @contextmanager
     def _pressed(self, urgency: Urgency) -> Iterator[None]:

@@ -3,7 +3,6 @@ Statuses that nobody waits for: behind all other work, and paced.
 """
 
 import asyncio
-import contextlib
 from contextlib import AsyncExitStack
 
 from services.reconciler.declaration import Json
@@ -12,7 +11,6 @@ from services.reconciler.report import Report
 from services.reconciler.slots import Slots, Urgency
 from shared.runtime import Clock
 
-AHEAD = 1.0  # seconds that such a status lets the lanes with a change go first
 PACE = 0.005  # seconds between two of them: 200 a second
 
 
@@ -31,6 +29,7 @@ class Unhurried:
         """
         Write a status in its turn; say no, and leave it, if something wakes the lane before.
         """
+        await self._slots.calm(unless=lane.wake)
         turn = asyncio.create_task(self._turn())
         woken = asyncio.create_task(lane.wake.wait())
         try:
@@ -50,15 +49,9 @@ class Unhurried:
 
     async def _turn(self) -> AsyncExitStack:
         """
-        Return a slot, once those with a change are through.
-
-        They wait for the renderer and the API server, and slots are free meanwhile: the others let
-        them go first all the same, but not for ever.
+        Return a slot.
         """
         async with AsyncExitStack() as stack:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(AHEAD):
-                    await self._slots.calm()
             await stack.enter_async_context(self._slots.take(Urgency.STATUS))
             now = self._clock.monotonic()
             self._next = max(self._next + PACE, now)

@@ -93,6 +93,8 @@ class Work:
         while not lane.removed:
             await self._sleep(lane)
             try:
+                if lane.pressing >= Urgency.ROUTINE:
+                    await self._slots.calm(unless=lane.wake)
                 async with self._slots.take(lane.pressing):
                     ended = await self._turn(lane)
                 if ended is not None and ended.later is not None and not lane.removed:

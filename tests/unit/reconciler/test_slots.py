@@ -83,15 +83,15 @@ async def test_it_is_quiet_when_nobody_works():
 
 
 async def test_it_is_calm_once_nobody_works_or_waits_who_was_asked_to():
-    slots, log = Slots(1), []
+    slots, log, never = Slots(1), [], asyncio.Event()
     routine, changed = asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(_worker(slots, Urgency.ROUTINE, "routine", log, routine))
         await asyncio.sleep(0)
-        await slots.calm()
+        await slots.calm(unless=never)
         group.create_task(_worker(slots, Urgency.CHANGED, "changed", log, changed))
         await asyncio.sleep(0)
-        waiting = group.create_task(slots.calm())
+        waiting = group.create_task(slots.calm(unless=never))
         routine.set()
         for _ in range(5):
             await asyncio.sleep(0)
@@ -100,7 +100,22 @@ async def test_it_is_calm_once_nobody_works_or_waits_who_was_asked_to():
         changed.set()
 
 
-async def test_a_cancelled_waiter_leaves_the_calm_behind():
+@pytest.mark.parametrize("end", ["woken", "late"])
+async def test_who_waits_for_the_calm_waits_neither_for_ever_nor_if_something_wakes_it(
+    end, monkeypatch
+):
+    monkeypatch.setattr("services.reconciler.slots.AHEAD", 60 if end == "woken" else 0)
+    slots, woken = Slots(2), asyncio.Event()
+    async with slots.take(Urgency.CHANGED), asyncio.timeout(5):
+        waiting = asyncio.create_task(slots.calm(unless=woken))
+        if end == "woken":
+            await asyncio.sleep(0)
+            woken.set()
+        await waiting
+
+
+async def test_a_cancelled_waiter_leaves_the_calm_behind(monkeypatch):
+    monkeypatch.setattr("services.reconciler.slots.AHEAD", 60)
     slots, go = Slots(1), asyncio.Event()
     holder = asyncio.create_task(_worker(slots, Urgency.ROUTINE, "holder", [], go))
     await asyncio.sleep(0)
@@ -108,6 +123,7 @@ async def test_a_cancelled_waiter_leaves_the_calm_behind():
     await asyncio.sleep(0)
     waiter.cancel()
     await asyncio.wait([waiter])
-    await asyncio.wait_for(slots.calm(), 1)
+    async with asyncio.timeout(5):
+        await slots.calm(unless=asyncio.Event())
     go.set()
     await holder

@@ -38,11 +38,26 @@ async def test_a_lane_that_was_asked_during_a_failed_pass_does_not_wait(asked, p
         assert lane.due == world.clock.monotonic() + 10
 
 
+async def test_a_lane_without_a_change_does_not_even_begin_while_others_have_one(monkeypatch):
+    monkeypatch.setattr("services.reconciler.slots.AHEAD", 30)
+    world, slots = World(), Slots(2)
+    world.push(config("one"))
+    world.declare()
+    process = world.start()
+    lane = await process.lane()
+    async with AsyncExitStack() as stack:
+        async with slots.take(Urgency.CHANGED):
+            await stack.enter_async_context(working(world, process, lane, process.reconcile, slots))
+            assert not lane.settled
+        await rest()
+        assert lane.settled
+
+
 @pytest.mark.parametrize("change", ["revision", "drift"])
 async def test_what_wakes_a_lane_does_not_wait_for_a_status_that_nobody_waits_for(
     change, monkeypatch
 ):
-    monkeypatch.setattr("services.reconciler.unhurried.AHEAD", 30)
+    monkeypatch.setattr("services.reconciler.slots.AHEAD", 30)
     world, slots = World(), Slots(2)
     world.push(config("one"))
     world.declare()
@@ -76,7 +91,7 @@ async def test_what_wakes_a_lane_does_not_wait_for_a_status_that_nobody_waits_fo
 async def test_a_status_that_nobody_waits_for_lets_a_change_go_first_but_not_for_ever(
     ahead, monkeypatch
 ):
-    monkeypatch.setattr("services.reconciler.unhurried.AHEAD", ahead)
+    monkeypatch.setattr("services.reconciler.slots.AHEAD", ahead)
     world, slots = World(), Slots(2)
     world.push(config("one"))
     world.declare()
