@@ -2,6 +2,7 @@
 One Kustomization as it was last seen or written.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from services.reconciler.core.drift import not_newer
@@ -25,6 +26,7 @@ class Declaration:
         self.base = declared  # what the pass judged: a newer one may come while it works
         self.owner = Owner(name=self.name, namespace=self.namespace)
         self.depends_on = self._named()
+        self.on_depends: Callable[[], None] = lambda: None  # it depends on others than before
 
     @property
     def key(self) -> tuple[str, str]:
@@ -113,7 +115,10 @@ class Declaration:
         ):
             return False
         self.declared = declared
-        self.depends_on = self._named()
+        named = self._named()
+        if named != self.depends_on:
+            self.depends_on = named
+            self.on_depends()
         return True
 
     def _named(self) -> frozenset[tuple[str, str]]:

@@ -28,6 +28,8 @@ class Lanes:
         self._objects: dict[GroupKind, dict[ObjectKey, Lane]] = {}
         self._of: dict[Lane, set[ObjectKey]] = {}  # the same, the other way round
         self._asking: set[Lane] = set()
+        # By key, the lanes that depend on it; None until somebody asks. Every pass does, of all.
+        self._dependents: dict[tuple[str, str], list[Lane]] | None = None
         self.on_kinds: Callable[[frozenset[GroupKind]], None] = lambda _: None
         self.is_trusted: Callable[[GroupKind], bool] = lambda _: True
 
@@ -48,6 +50,8 @@ class Lanes:
         Add a lane with the inventory that it has.
         """
         self._lanes[lane.key] = lane
+        lane.on_depends = self._forget_dependents
+        self._forget_dependents()
         self.recorded(lane)
 
     def remove(self, lane: Lane) -> None:
@@ -58,6 +62,7 @@ class Lanes:
         lane.wake.set()
         if self._lanes.get(lane.key) is lane:
             del self._lanes[lane.key]
+        self._forget_dependents()
         self._asking.discard(lane)
         for key in self._of.pop(lane, set()):
             self._let_go(key, lane)
@@ -208,7 +213,15 @@ class Lanes:
         """
         Return the lanes that depend on ``lane``.
         """
-        return [other for other in self._lanes.values() if lane.key in other.depends_on]
+        if self._dependents is None:
+            self._dependents = {}
+            for other in self._lanes.values():
+                for key in other.depends_on:
+                    self._dependents.setdefault(key, []).append(other)
+        return list(self._dependents.get(lane.key, ()))
+
+    def _forget_dependents(self) -> None:
+        self._dependents = None
 
     def _give(self, key: ObjectKey, lane: Lane) -> None:
         self._objects.setdefault((key.group, key.kind), {})[key] = lane

@@ -63,3 +63,25 @@ def test_who_asks_whose_an_object_is_hears_of_new_claims_once(pair):
     lanes.asks(second, whose=False)
     lanes.claim(first, claims())
     assert second.due is None
+
+
+def test_who_depends_on_a_lane_is_known_also_after_it_depends_on_another(pair):
+    lanes, first, second = pair
+    assert lanes.dependents(first) == []
+
+    def depends(version, *names):
+        spec = {"dependsOn": [{"name": name} for name in names]}
+        meta = second.declared["metadata"] | {"resourceVersion": version}
+        second.redeclare({"metadata": meta, "spec": spec})
+
+    depends("2", "first", "third")
+    assert lanes.dependents(first) == [second]
+    meta = first.declared["metadata"] | {"name": "third"}
+    third = Lane({"metadata": meta, "spec": {"dependsOn": [{"name": "first"}]}}, clock=FakeClock())
+    lanes.add(third)
+    assert lanes.dependents(first) == [second, third]
+    assert lanes.dependents(third) == [second]
+    depends("3", "third")
+    assert (lanes.dependents(first), lanes.dependents(third)) == ([third], [second])
+    lanes.remove(second)
+    assert lanes.dependents(third) == []
