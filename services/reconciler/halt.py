@@ -84,6 +84,8 @@ class Halt:
         if source is not None and attempted and not overtaken(lane.status, source):
             state = SourceState(uid=source.uid, sequence=source.sequence, digest=source.digest)
             status = conditions.attempted(status, source.revision, state)
+            if not lane.outdated:
+                lane.tried = source
         try:
             if conditions.merge_patch(lane.status, status) is not None:
                 await self._report.tell(lane, severity="error", reason=reason, message=message)

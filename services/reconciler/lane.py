@@ -22,6 +22,7 @@ from services.reconciler.core.drift import (
 from services.reconciler.core.health import Health, Status, compute
 from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.observation import Observed, observe
+from services.reconciler.core.obstacles import overtaken
 from services.reconciler.core.options import DEFAULT
 from services.reconciler.core.receipt import Saved
 from services.reconciler.core.rollout import Rollout
@@ -46,6 +47,8 @@ class Lane(Declaration):
         self.memory = Memory()
         self.inventory = Inventory.empty()
         self.source: Source | None = None
+        self.remembered: Source | None = None  # the source of what is remembered as desired
+        self.tried: Source | None = None  # what we recorded as attempted, and could not do
         self.wake = asyncio.Event()
         self.marks = Marks(self.memory, self.wake, clock=clock)
         self.settled = False  # a pass has looked at every object since the start
@@ -100,6 +103,15 @@ class Lane(Declaration):
         Say whether nothing but a pass may be done: suspended, being deleted, or before the first.
         """
         return self.suspended or self.deleting or not self.settled
+
+    @property
+    def outdated(self) -> bool:
+        """
+        Say whether another process has recorded a newer attempt than what is remembered here.
+        """
+        if self.remembered is None or not overtaken(self.status, self.remembered):
+            return False
+        return self.tried is None or overtaken(self.status, self.tried)
 
     @property
     def about_to_claim(self) -> bool:

@@ -27,6 +27,7 @@ class Marks:
         self._wake = wake
         self._clock = clock
         self.drifted: dict[ObjectKey, bool] = {}  # True: certainly, False: to be verified
+        self._left: set[ObjectKey] = set()
         self._later: dict[ObjectKey, float] = {}  # monotonic seconds
         self._held: set[ObjectKey] = set()  # of those: not before, whatever is seen
         self._period = 0.0  # seconds within which each object is looked at
@@ -98,10 +99,20 @@ class Marks:
 
     def look_at_standing(self) -> None:
         """
-        Mark the drift that was left standing.
+        Mark the drift that was left standing, and what nobody wanted to know before.
         """
         for key in self._memory.standing.keys() - self._held:
             self.drifted.setdefault(key, True)
+        for key in self._left:
+            self.drifted.setdefault(key, False)
+        self._left.clear()
+
+    def leave(self) -> None:
+        """
+        Take the marks off while nobody wants to know of drift.
+        """
+        self._left |= self.drifted.keys()
+        self.drifted.clear()
 
     def plan_checks(self, period: float, random: Callable[[], float]) -> None:
         """

@@ -145,7 +145,7 @@ class Reconcile:
             return await self._steps.halt.broken(lane, _empty(declared))
         await self._record(lane, plan, source)
         anew = rendering is not None and remember(lane, rendering)
-        lane.memory.foreign = set(whose.kept)
+        lane.memory.foreign, lane.remembered = set(whose.kept), source
         applied = await self._act(lane, declared, plan, anew=anew)
         if applied is None:
             return Ended(after=After.FAILURE, delay=0.0)

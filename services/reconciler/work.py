@@ -11,7 +11,6 @@ import structlog
 
 from services.reconciler.conclude import Conclude, Ended, health_check_keys
 from services.reconciler.core.drift import Mode, mode_of
-from services.reconciler.core.obstacles import overtaken
 from services.reconciler.core.receipt import decode
 from services.reconciler.core.schedule import next_pass, verification_period
 from services.reconciler.core.standing import fights_of
@@ -160,15 +159,13 @@ class Work:
         if lane.resting:
             return None
         lane.marks.look_again()
-        # Where another process works on a newer revision, ours is neither healed nor spoken of.
-        older = lane.source is not None and overtaken(lane.status, lane.source)
-        if lane.marks.drifted and not older:
+        if lane.marks.drifted and not lane.outdated:
             await self._heal(lane)
         if lane.health_moved.is_set() or (lane.look_at is not None and lane.look_at <= now):
             lane.health_moved.clear()
             lane.look_at = None
             declared = _readable(lane)
-            if declared is None or older:
+            if declared is None:
                 return None
             ended = await self._tools.conclude.follow(lane, declared)
             if ended is not None:
@@ -239,8 +236,9 @@ class Work:
         if lane.memory.render is not None:  # else what is desired may not be all: a pass decides
             for key in [key for key in lane.marks.drifted if key not in ours]:
                 lane.marks.take(key)
+                lane.memory.receipts.pop(key, None)  # it may be declared again as it was
         if mode_of(lane.spec) is Mode.DISABLED:
-            lane.marks.drifted.clear()
+            lane.marks.leave()
             return
         if not keys:
             return

@@ -114,6 +114,55 @@ async def test_a_status_that_nobody_waits_for_lets_a_change_go_first_but_not_for
         assert world.status()["lastAppliedRevision"] == later
 
 
+async def begun(stack, **spec):
+    world = World()
+    world.push(config("one"), config("two"))
+    world.declare(**spec)
+    process = world.start()
+    lane = await process.lane()
+    await stack.enter_async_context(working(world, process, lane, process.reconcile))
+    await later(world)
+    return world, process, lane
+
+
+async def later(world, seconds=1):
+    await rest()
+    world.clock.advance(seconds)  # a status that nobody waits for is paced
+    await rest()
+
+
+async def edited(world, lane):
+    world.api.edit(config_key("one"), {"data": {"a": "9"}}, manager="kubectl-edit")
+    lane.notice(config_key("one"), world.api.find(config_key("one")))
+    await later(world)
+
+
+@pytest.mark.parametrize("end", ["interval", "mode"])
+async def test_drift_that_nobody_wants_to_know_of_is_applied_over_in_time(end):
+    async with AsyncExitStack() as stack:
+        world, _, lane = await begun(stack, driftDetection={"mode": "disabled"})
+        await edited(world, lane)
+        assert world.configs()["one"] == {"a": "9"}
+        if end == "mode":
+            lane.redeclare(world.declare(driftDetection={"mode": "enabled"}))
+        lane.request(Urgency.ROUTINE)
+        await later(world)
+        assert world.configs()["one"] == {"a": "1"}
+
+
+async def test_what_is_declared_again_as_it_was_is_applied_over_what_was_done_to_it_meanwhile():
+    async with AsyncExitStack() as stack:
+        world, process, lane = await begun(stack, prune=False)
+        for declared in ([config("two")], [config("one"), config("two")]):
+            world.push(*declared)
+            process.hear()
+            lane.request(Urgency.CHANGED)
+            await later(world)
+            if len(declared) == 1:
+                await edited(world, lane)
+        assert world.configs()["one"] == {"a": "1"}
+
+
 async def test_health_that_moves_is_not_told_of_a_revision_that_another_process_has_left_behind():
     world = World()
     world.push(config("one"))
