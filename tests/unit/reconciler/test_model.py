@@ -138,3 +138,16 @@ def test_nobody_waits_for_the_end_of_what_somebody_else_made_anew():
     assert machine.world.configs()["fixed"] == {"v": machine.values["fixed"]}
     assert "ReconciliationFailed" not in machine.world.reporter.reasons()
     machine.teardown()
+
+
+def test_who_failed_at_the_newest_heals_nothing_by_what_another_process_has_left_behind():
+    machine = Twins()
+    machine.begin(where=("app", "app", "-"))
+    machine.push(changed={"one", "two", "three"}, heard=False, where=("-", "app", "-"))
+    machine.push_what_cannot_be_changed(declared=False)
+    absent = next(one for one in FAULTS if one.name == "no artifact")
+    faults = [(absent, "Cluster.get", 1), (absent, "Cluster.delete", 3)]
+    machine.work_in_a_storm(faults=faults)
+    machine.other_works(seconds=1)
+    machine.work_and_die(death=(35, True), lost=False)
+    machine.teardown()
