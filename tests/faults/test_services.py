@@ -31,7 +31,7 @@ async def test_a_service_that_is_killed_under_load_goes_on_where_it_was(rig: Rig
 @pytest.mark.timeout(180)
 async def test_a_commit_that_cannot_be_applied_is_said_within_seconds(rig: Rig):
     work, record = rig.workload, rig.oracle.record
-    await work.turn()
+    await work.turn(readable=True)
     revision = f"main@sha1:{work.journal.latest.sha}"
     await until(_there(lambda: record.artifacts[-1].revision == revision), within=30)
     verdicts = record.verdicts[FRAGILE]
@@ -45,9 +45,8 @@ async def test_a_commit_that_cannot_be_applied_is_said_within_seconds(rig: Rig):
 @pytest.mark.timeout(180)
 async def test_a_reconciler_that_starts_beside_a_broken_commit_heals_what_was_there(rig: Rig):
     work, record = rig.workload, rig.oracle.record
-    while record.verdicts[FRAGILE][-1].reason != "BuildFailed":
-        await work.turn()
-        await rig.oracle.converged(within=30)
+    await work.turn(readable=False)
+    await until(_there(lambda: record.verdicts[FRAGILE][-1].reason == "BuildFailed"), within=30)
     expected = work.journal.expected()
     ours = [key for key, (name, _) in expected.items() if name == FRAGILE]
     ours = [key for key in ours if work.may_touch(key, FRAGILE)]

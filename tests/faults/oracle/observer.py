@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -66,6 +67,7 @@ class Observer:
         self._after = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._kinds = {resource: kind for kind, (_, resource) in KINDS.items()}
+        self._listing = False  # what is seen now comes from a list
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -108,9 +110,11 @@ class Observer:
                         there = {_name(one) for one in items}
                         for name in known.keys() - there:
                             see(known.pop(name), now, gone=True)
+                        self._listing = True
                         for one in items:
                             known[_name(one)] = one
                             see(one, now)
+                        self._listing = False
                     case Changed(object=one):
                         known[_name(one)] = one
                         see(one, now)
@@ -123,7 +127,7 @@ class Observer:
         if not (meta.get("namespace") or meta["name"]).startswith(SPACES):
             return
         states = self.record.objects[Key.of(obj)]
-        state = state_of(obj, at, gone=gone)
+        state = replace(state_of(obj, at, gone=gone), listed=self._listing)
         # A list that no longer has it tells no version of its end.
         ended = gone and bool(states) and states[-1].obj is not None
         if not states or ended or states[-1].version < state.version:

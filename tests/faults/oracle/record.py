@@ -29,6 +29,7 @@ class State:
     An object from one resourceVersion on; ``obj`` is None when it is gone.
 
     ``ours`` stands for our entry among its managers; ``managers`` are all that own fields of it.
+    ``listed`` says that a watch began anew with it: what was before that may have been missed.
     """
 
     version: int
@@ -38,6 +39,7 @@ class State:
     ours: str = ""
     managers: frozenset[str] = frozenset()
     healthy: bool = True
+    listed: bool = False
 
     @property
     def number(self) -> int:
@@ -194,6 +196,13 @@ class Record:
         self.known |= self.stored.keys()
         self.deletions, self.delivered = [], []
         self.stored, self.buried = {}, set()
+
+    def missed(self, key: Key, version: int) -> bool:
+        """
+        Say whether the state of an object at a version may be one that no watch showed.
+        """
+        after = self.objects.get(key, [])[len(self.before(key, version)) :]
+        return bool(after) and after[0].listed
 
     def before(self, key: Key, version: int) -> list[State]:
         """

@@ -102,6 +102,8 @@ def _judged(
     declared = commit.declares(folder, space)
     for key, obj in declared.items():
         states = record.before(key, one.version)
+        if record.missed(key, one.version):
+            continue
         if not _was_so(key, obj, states, hands):
             yield _false(name, one, f"{key} {_as_it_was(obj, states)}")
         elif one.spec.get("wait") and not states[-1].healthy and not _by_hand(key, states, hands):

@@ -137,17 +137,19 @@ class Workload:
                 changed.append(path)
         await self.commit(changed, [path for path in removed if path not in changed])
 
-    async def turn(self) -> None:
+    async def turn(self, *, readable: bool | None = None) -> None:
         """
         Break the fragile folder, or mend it.
 
         It is broken in turns by an object that is refused, while the others are applied, and by a
-        file that nobody can read: then what was there before stays, and is healed.
+        file that nobody can read: then what was there before stays, and is healed. ``readable``
+        says which.
         """
+        readable = not self._breaks % 2 if readable is None else readable
         path = f"{layout.FRAGILE}/refused.yaml"
         if self._broken:
             await self.commit([], [path], broken=frozenset(), readable=True)
-        elif self._breaks % 2:
+        elif not readable:
             await self.commit([], broken=frozenset({layout.FRAGILE}), readable=False)
         else:
             self.slots[path] = layout.Slot(
@@ -357,7 +359,7 @@ class Workload:
         at, self._unsure[name] = time.time(), spec
         await self.system.apply(layout.kustomization(name, spec))
         self.journal.wishes.append(Wish(name=name, at=at, spec=spec))
-        del self._unsure[name]
+        self._unsure.pop(name, None)
 
     async def dismiss(self, name: str) -> None:
         """
@@ -367,7 +369,7 @@ class Workload:
         self.journal.wishes.append(Wish(name=name, at=time.time(), spec=None))
         self._unsure[name] = None
         await self.system.kube.delete(await resource_of(self.system.kube, obj), NAMESPACE, name)
-        del self._unsure[name]
+        self._unsure.pop(name, None)
 
     async def _make_sure(self) -> None:
         """

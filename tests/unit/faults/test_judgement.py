@@ -545,6 +545,14 @@ def test_a_status_that_says_ready_when_it_is_so_is_none(story: Story):
     assert judged(status.honest, story) == []
 
 
+def test_a_state_that_the_watch_may_have_missed_is_no_fault_of_the_status(story: Story):
+    commit = story.commit(declared(1))
+    story.says(commit)
+    assert len(judged(status.honest, story)) == 1
+    story.live(declared(1), listed=True)
+    assert judged(status.honest, story) == []
+
+
 def test_what_others_did_just_before_is_not_the_fault_of_the_status(story: Story):
     commit = story.commit(declared(1))
     story.live(declared(1))
