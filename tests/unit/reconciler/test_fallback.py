@@ -40,6 +40,17 @@ def told(world, reason="DriftDetected"):
     return [event.message for event, _ in world.reporter.told if event.reason == reason]
 
 
+async def left_unfinished(world):
+    """
+    Apply another content of one object, and die before its receipt is saved.
+    """
+    world.clock.advance(1)
+    world.push(config("one", a="2"), config("two"))
+    process = world.start()
+    process.switch.meanwhile("Receipts.save", process.switch.die)
+    assert not await survives(process)
+
+
 def edit(world, key=ONE, **data):
     world.api.edit(key, {"data": data}, manager="kubectl-edit")
 
@@ -106,11 +117,7 @@ async def test_who_wants_no_healing_gets_none(world, spec):
 
 
 async def test_unfinished_work_is_not_undone(world):
-    world.clock.advance(1)
-    world.push(config("one", a="2"), config("two"))
-    process = world.start()
-    process.switch.meanwhile("Receipts.save", process.switch.die)
-    assert not await survives(process)
+    await left_unfinished(world)
     world.push(**BROKEN)
     async with started(world) as (_, lane):
         assert world.configs()["one"] == {"a": "2"}
@@ -141,11 +148,7 @@ async def test_what_was_applied_by_a_pass_that_did_not_end_is_neither_undone_nor
 
 
 async def test_going_back_from_unfinished_work_is_no_drift(world):
-    world.clock.advance(1)
-    world.push(config("one", a="2"), config("two"))
-    process = world.start()
-    process.switch.meanwhile("Receipts.save", process.switch.die)
-    assert not await survives(process)
+    await left_unfinished(world)
     world.push(**BROKEN)
     async with started(world) as (process, lane):
         world.api.edit(ONE, {"metadata": {"annotations": {"seen": "yes"}}}, manager="controller")
