@@ -76,9 +76,7 @@ async def works(service: Service) -> None:
 
 
 async def all_sent(service: Service) -> bool:
-    lines = (await service.metrics()).splitlines()
-    waiting = [one for one in lines if one.startswith("setpoint_outbox_bytes")]
-    return all(float(one.rpartition(" ")[2]) == 0 for one in waiting)
+    return not await service.waiting()
 
 
 async def tells(service: Service, since: int, words: str) -> bool:

@@ -190,13 +190,7 @@ async def _outboxes(rig: Rig) -> bool:
     """
     Say whether events wait on the disks of the services.
     """
-    found = [
-        line.rpartition(" ")[2]
-        for service in rig.system.services.values()
-        for line in (await service.metrics()).splitlines()
-        if line.startswith("setpoint_outbox_bytes")
-    ]
-    return any(float(one) > 0 for one in found)
+    return any([await service.waiting() for service in rig.system.services.values()])
 
 
 async def _tear(bus: Bus, *, whole: bool) -> None:

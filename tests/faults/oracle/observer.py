@@ -8,14 +8,13 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from cli.up.declare import resource_of
 from shared.bus import Disconnected
 from shared.errors import SetpointError
-from shared.kube.watch import Changed, Gone, Listed
+from shared.kube.watch import Bookmark, Changed, Gone, Listed
 from tests.faults.oracle.record import (
     Deletion,
     Record,
@@ -67,7 +66,6 @@ class Observer:
         self._after = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._kinds = {resource: kind for kind, (_, resource) in KINDS.items()}
-        self._listing = False  # what is seen now comes from a list
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -102,42 +100,45 @@ class Observer:
     async def _watch(self, kind: str, api: str, see: See) -> None:
         resource = await resource_of(self.system.kube, {"apiVersion": api, "kind": kind})
         known: dict[tuple[str, str], Json] = {}
+        shown = 0  # up to this version nothing was missed
         async with aclosing(self.system.kube.watch(resource)) as events:
             async for event in events:
                 now = time.time()
                 match event:
-                    case Listed(items=items):
+                    case Listed(items=items, resource_version=version):
+                        if shown:
+                            self.record.gaps[kind].append((shown, int(version)))
+                        shown = int(version)
                         there = {_name(one) for one in items}
                         for name in known.keys() - there:
-                            see(known.pop(name), now, gone=True)
-                        self._listing = True
+                            see(_at(known.pop(name), version), now, gone=True)
                         for one in items:
                             known[_name(one)] = one
                             see(one, now)
-                        self._listing = False
                     case Changed(object=one):
                         known[_name(one)] = one
+                        shown = _version(one)
                         see(one, now)
                     case Gone(object=one):
                         known.pop(_name(one), None)
+                        shown = _version(one)
                         see(one, now, gone=True)
+                    case Bookmark(resource_version=version):
+                        shown = int(version)
 
     def _see_object(self, obj: Json, at: float, *, gone: bool = False) -> None:
         meta = obj["metadata"]
         if not (meta.get("namespace") or meta["name"]).startswith(SPACES):
             return
         states = self.record.objects[Key.of(obj)]
-        state = replace(state_of(obj, at, gone=gone), listed=self._listing)
-        # A list that no longer has it tells no version of its end.
-        ended = gone and bool(states) and states[-1].obj is not None
-        if not states or ended or states[-1].version < state.version:
+        state = state_of(obj, at, gone=gone)
+        if not states or states[-1].version < state.version:
             states.append(state)
 
     def _see_kustomization(self, obj: Json, at: float, *, gone: bool = False) -> None:
         verdicts = self.record.verdicts[obj["metadata"]["name"]]
         verdict = verdict_of(obj, at, gone=gone)
-        ended = gone and bool(verdicts) and not verdicts[-1].gone
-        if not verdicts or ended or verdicts[-1].version < verdict.version:
+        if not verdicts or verdicts[-1].version < verdict.version:
             verdicts.append(verdict)
 
     def _see_source(self, obj: Json, at: float, *, gone: bool = False) -> None:
@@ -238,3 +239,14 @@ def _files(folder: os.PathLike[str]) -> int:
 def _name(obj: Json) -> tuple[str, str]:
     meta = obj["metadata"]
     return meta.get("namespace", ""), meta["name"]
+
+
+def _version(obj: Json) -> int:
+    return int(obj["metadata"]["resourceVersion"])
+
+
+def _at(obj: Json, version: str) -> Json:
+    """
+    Return an object as of the list that does not have it any more, which is when it surely ended.
+    """
+    return {**obj, "metadata": {**obj["metadata"], "resourceVersion": version}}

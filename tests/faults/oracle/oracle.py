@@ -84,10 +84,24 @@ class Oracle:
             *status.ready(self.record, self.journal),
             *status.stored(self.record, self.journal),
         ]
+        found = found or [one async for one in self._waiting()]
         if found:
             return found
         await self.observer.catch_up()
         return list(events.delivered(self.record))
+
+    async def _waiting(self) -> AsyncIterator[Breach]:
+        """
+        Tell which services have events on their disks that the bus does not have yet.
+        """
+        for name, service in self.system.services.items():
+            seen = "no answer"
+            with suppress(aiohttp.ClientError, TimeoutError, OSError):
+                seen = f"{await service.waiting()} bytes wait"
+            if seen != "0 bytes wait":
+                yield Breach(
+                    invariant="O3", object=name, expected="all events are with the bus", seen=seen
+                )
 
     async def judge(self) -> list[Breach]:
         """

@@ -29,7 +29,6 @@ class State:
     An object from one resourceVersion on; ``obj`` is None when it is gone.
 
     ``ours`` stands for our entry among its managers; ``managers`` are all that own fields of it.
-    ``listed`` says that a watch began anew with it: what was before that may have been missed.
     """
 
     version: int
@@ -39,7 +38,6 @@ class State:
     ours: str = ""
     managers: frozenset[str] = frozenset()
     healthy: bool = True
-    listed: bool = False
 
     @property
     def number(self) -> int:
@@ -166,6 +164,8 @@ class Record:
     """
 
     objects: dict[Key, list[State]] = field(default_factory=lambda: defaultdict(list))
+    # By kind: from what a watch showed last to the list with which it began anew.
+    gaps: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     verdicts: dict[str, list[Verdict]] = field(default_factory=lambda: defaultdict(list))
     artifacts: list[Artifact] = field(default_factory=list)
     deletions: list[Deletion] = field(default_factory=list)
@@ -193,6 +193,7 @@ class Record:
             for name in list(lists):
                 lists[name] = lists[name][-1:]
         self.artifacts = self.artifacts[-1:]
+        self.gaps.clear()
         self.known |= self.stored.keys()
         self.deletions, self.delivered = [], []
         self.stored, self.buried = {}, set()
@@ -201,8 +202,13 @@ class Record:
         """
         Say whether the state of an object at a version may be one that no watch showed.
         """
-        after = self.objects.get(key, [])[len(self.before(key, version)) :]
-        return bool(after) and after[0].listed
+        gaps = self.gaps.get(key.kind, ())
+        until = next((end for begin, end in gaps if begin < version < end), None)
+        if until is None:
+            return False
+        before, listed = self.before(key, version), self.before(key, until)
+        unchanged = bool(before) and before[-1].obj is not None and before == listed
+        return not unchanged
 
     def before(self, key: Key, version: int) -> list[State]:
         """

@@ -110,6 +110,8 @@ def _judged(
             yield _false(name, one, f"{key} is not rolled out")
     for key in journal.formerly(folder, space, commit.number) - declared.keys():
         states = record.before(key, one.version)
+        if record.missed(key, one.version):
+            continue
         if states and states[-1].obj is not None and states[-1].owner == name:
             yield _false(
                 name, one, f"{key} is there, which commit {commit.number} does not declare"

@@ -193,6 +193,14 @@ class Service:
         ):
             return await answer.text()
 
+    async def waiting(self) -> int:
+        """
+        Return the bytes of events that wait on its disk for the bus.
+        """
+        lines = (await self.metrics()).splitlines()
+        found = (one for one in lines if one.startswith("setpoint_outbox_bytes"))
+        return sum(int(float(one.rpartition(" ")[2])) for one in found)
+
     async def _spawn(self, environment: Mapping[str, str]) -> None:
         self.addresses.unlink(missing_ok=True)
         program, words = dying_with_parent(Path(sys.executable))

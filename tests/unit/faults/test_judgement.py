@@ -549,7 +549,27 @@ def test_a_state_that_the_watch_may_have_missed_is_no_fault_of_the_status(story:
     commit = story.commit(declared(1))
     story.says(commit)
     assert len(judged(status.honest, story)) == 1
-    story.live(declared(1), listed=True)
+    story.record.gaps["ConfigMap"].append((0, 9))
+    assert judged(status.honest, story) == []
+
+
+def test_an_object_that_did_not_change_while_the_watch_was_away_is_judged(story: Story):
+    story.commit(declared(1))
+    story.live(declared(1))
+    story.says(story.commit(declared(2)))
+    story.record.gaps["ConfigMap"].append((1, 9))
+    assert len(judged(status.honest, story)) == 1
+    story.live(declared(2))
+    assert judged(status.honest, story) == []
+
+
+def test_an_object_that_ended_while_the_watch_was_away_is_no_fault_of_the_status(story: Story):
+    story.commit(declared(1))
+    story.live(declared(1))
+    story.says(story.commit())
+    assert len(judged(status.honest, story)) == 1
+    story.live(None)
+    story.record.gaps["ConfigMap"].append((1, story.version))
     assert judged(status.honest, story) == []
 
 
