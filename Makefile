@@ -53,7 +53,7 @@ test: check programs ## every test
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/contract tests/integration tests/e2e
 
 faults: setup $(FUZZER) programs ## the whole system under faults, judged by an oracle: half an hour
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/faults
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/faults
 
 fuzz: setup $(FUZZER) ## each parser of outside input under the fuzzer, for SECONDS each
 	@set -e; for target in $(TARGETS); do $(BIN)/python -m tests.fuzz.run $$target $(SECONDS); done

@@ -98,7 +98,7 @@ class Killer:
         work = self.rig.workload
         leads: dict[str, Callable[[], Awaitable[object]]] = {
             "reconciler.finalizer-set": work.guest,
-            "reconciler.finalizer-deleted": work.guest,
+            "reconciler.finalizer-deleted": self._in_and_gone,
             "reconciler.drift-told": work.touch,
             "reconciler.drift-healed": work.touch,
             "reconciler.pruned": self._in_and_out,
@@ -124,9 +124,7 @@ class Killer:
         Have kubectl declare a field beside us, and a commit change the object.
         """
         work, resource = self.rig.workload, {"apiVersion": "v1", "kind": "ConfigMap"}
-        wish = work.journal.kustomizations()[layout.WEB]
-        if (wish.spec or {}).get("suspend"):
-            await work.declare(layout.WEB, {**(wish.spec or {}), "suspend": False})
+        await self._resumed(layout.WEB)
         for name in (f"{layout.WEB}-a", f"{layout.WEB}-b"):  # those are never removed
             beside = {
                 **resource,
@@ -136,6 +134,23 @@ class Killer:
             found = await work.resource(Key.of(beside))
             await self.rig.system.kube.apply(found, beside, manager="kubectl")
         await work.commit([f"{layout.WEB}/config-{layout.WEB}-{one}.yaml" for one in "ab"])
+
+    async def _in_and_gone(self) -> None:
+        """
+        Let the guest come, and go as soon as it has objects: without any nothing is deleted.
+        """
+        work, verdicts = self.rig.workload, self.rig.oracle.record.verdicts[layout.GUEST]
+        if layout.GUEST not in work.journal.kustomizations():
+            await work.guest()
+        elif verdicts and verdicts[-1].applied and not verdicts[-1].gone:
+            await self._resumed(layout.GUEST)
+            await work.guest()
+
+    async def _resumed(self, name: str) -> None:
+        work = self.rig.workload
+        spec = work.journal.kustomizations()[name].spec or {}
+        if spec.get("suspend"):
+            await work.declare(name, {**spec, "suspend": False})
 
     async def _buried(self) -> None:
         self.rig.system.sinks.answers[SIGNED] = 410
