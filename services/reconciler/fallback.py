@@ -8,6 +8,7 @@ desired again. What needs a closer look is left to the next revision that can be
 
 import structlog
 
+from services.reconciler.core.conditions import attempted_source
 from services.reconciler.core.drift import Mode, mode_of
 from services.reconciler.core.manifest import Desired
 from services.reconciler.core.receipt import receipt_from_response
@@ -39,7 +40,7 @@ class Fallback:
         """
         Make what was applied last the desired state of a lane that has none since the start.
         """
-        digest = lane.rendered
+        digest, recorded = lane.rendered, attempted_source(lane.status)
         if digest is None or lane.suspended or lane.deleting or mode_of(lane.spec) is Mode.DISABLED:
             return
         try:
@@ -59,6 +60,7 @@ class Fallback:
         lane.memory.shared = {k: v for k, v in rendering.shared.items() if k in proven}
         for key in _doubtful(lane) - proven.keys():
             lane.memory.receipts.pop(key, None)  # it may tell of a time before our last apply
+        lane.remembered = lane.remembered or recorded
         lane.settled = True
         lane.wake.set()
 

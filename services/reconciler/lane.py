@@ -8,6 +8,7 @@ steps act on it, one at a time.
 import asyncio
 
 from services.reconciler.core.claims import Claims
+from services.reconciler.core.dependencies import SourceState
 from services.reconciler.core.drift import (
     GONE,
     Drifted,
@@ -47,7 +48,8 @@ class Lane(Declaration):
         self.memory = Memory()
         self.inventory = Inventory.empty()
         self.source: Source | None = None
-        self.remembered: Source | None = None  # the source of what is remembered as desired
+        # The source of what is remembered as desired; of a fallback, what was recorded then.
+        self.remembered: Source | SourceState | None = None
         self.tried: Source | None = None  # what we recorded as attempted, and could not do
         self.wake = asyncio.Event()
         self.marks = Marks(self.memory, self.wake, clock=clock)

@@ -117,6 +117,9 @@ class Lanes:
             if before is not None:
                 self._of[before].discard(key)
                 before.memory.receipts.pop(key, None)  # it says nothing about what is there now
+                # Its next pass may break and decide nothing: what it has seen is not its drift.
+                before.marks.take(key)
+                before.memory.foreign.add(key)
                 before.request(Urgency.ROUTINE)
 
     def neighbour(self, lane: Lane) -> Neighbour:
@@ -232,6 +235,7 @@ class Lanes:
         for other in self._lanes.values():
             if other is not lane and key in other.inventory:
                 self._give(key, other)
+                other.memory.foreign.discard(key)
                 other.marks.mark(key, certain=False)  # its watch events went to the lane before
                 return
 

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.reconciler.core import conditions, refusals
-from services.reconciler.core.dependencies import WAITING_MESSAGE, Find, check, dependency_key
+from services.reconciler.core.dependencies import (
+    WAITING_MESSAGE,
+    Find,
+    SourceState,
+    check,
+    dependency_key,
+)
 from services.reconciler.core.dependencies import Source as UsedSource
 from services.reconciler.core.schedule import After
 from services.reconciler.core.sources import Source
@@ -105,7 +111,7 @@ def dependencies(declared: Kustomization, found: Source, find: Find) -> Obstacle
     )
 
 
-def overtaken(status: dict[str, Any], found: Source) -> bool:
+def overtaken(status: dict[str, Any], found: Source | SourceState) -> bool:
     """
     Say whether a newer revision of this source is recorded than the one we know of.
     """

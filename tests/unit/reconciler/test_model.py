@@ -71,6 +71,19 @@ def test_what_could_not_be_deleted_stays_recorded(fault):
     machine.teardown()
 
 
+@pytest.mark.parametrize("seconds", [31, LONG])
+def test_who_declares_nothing_any_more_does_not_take_back_what_has_moved(seconds):
+    # "other" has nothing left, so that its passes break before they decide anything.
+    machine = Machine()
+    machine.begin(where=("-", "app", "-"))
+    machine.work(seconds=0)
+    for where in (("other", "other", "-"), ("-", "app", "-")):
+        machine.push(changed=set(), heard=True, where=where)
+        machine.work(seconds=0)
+    machine.work(seconds=seconds)
+    machine.teardown()
+
+
 def test_nothing_that_two_processes_do_to_each_other_breaks_a_promise():
     run_state_machine_as_test(Twins, settings=settings(EVERY_TIME, max_examples=30))
 
@@ -80,6 +93,20 @@ def test_who_sees_that_another_process_is_ahead_heals_nothing_by_what_it_knew_be
     machine.begin(where=("app", "app", "-"))
     machine.push_past_the_other(where=("app", "-", "-"), changed={"one"}, seconds=31)
     assert set(machine.world.configs()) == {"one", "strange"}
+    machine.teardown()
+
+
+def test_who_fell_back_heals_nothing_that_another_process_has_left_behind():
+    machine = Twins()
+    machine.begin(where=("-", "-", "-"))
+    machine.other_ends()
+    machine.push_what_cannot_be_changed(declared=False)
+    machine.work_and_die(death=(10, False), lost=False)
+    machine.begin_a_second_by_mistake(lost=False)
+    machine.push_past_the_other(changed=set(), seconds=0, where=("-", "-", "-"))
+    machine.other_ends()
+    machine.begin_a_second_by_mistake(lost=False)
+    machine.push_past_the_other(changed=set(), seconds=0, where=("-", "-", "app"))
     machine.teardown()
 
 

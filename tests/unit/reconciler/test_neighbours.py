@@ -36,6 +36,17 @@ def test_an_object_is_followed_by_who_applied_it_and_the_other_looks_after_its_o
     assert second.due is None
 
 
+def test_what_another_one_has_taken_is_no_drift_of_who_had_it_until_that_lets_it_go(pair):
+    lanes, first, second = pair
+    first.marks.mark(WEB, certain=True)  # by what a watch showed before the apply was answered
+    lanes.took(second, [WEB])
+    assert first.marks.drifted == {}
+    assert first.memory.foreign == {WEB}
+    lanes.remove(second)
+    assert first.memory.foreign == set()
+    assert first.marks.drifted == {WEB: False}
+
+
 @pytest.mark.parametrize("end", ["trimmed", "removed"])
 def test_an_object_that_one_lets_go_is_followed_and_looked_at_by_the_other(pair, end):
     lanes, first, second = pair
