@@ -57,7 +57,7 @@ faults: setup $(FUZZER) programs ## the whole system under faults, judged by an 
 
 fuzz: setup $(FUZZER) ## each parser of outside input under the fuzzer, for SECONDS each
 	@set -e; for target in $(TARGETS); do $(BIN)/python -m tests.fuzz.run $$target $(SECONDS); done
-	$(BIN)/python -m pytest -q tests/faults/test_model.py
+	@set -e; for one in machine twins; do $(BIN)/python -m tests.model.run $$one 400 --anew; done
 
 $(FUZZER): $(SETUP)
 	@$(BIN)/uv sync --quiet --locked --all-extras --group fuzz
