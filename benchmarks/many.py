@@ -7,6 +7,9 @@ suffix of its own; they are Ready when a watch of this program sees it. Then one
 Deployment of all, a quiet pass of each is asked for, and the reconciler is killed: once with its
 receipts, once with NATS wiped.
 
+At the end the bare client applies the sets once more, with the writes to a stand-in for each
+Kustomization in between: the floor of the API itself.
+
 With `wait: false` nobody waits for a rollout: the floor is then the bare client until all is
 applied.
 With `--unmanaged`, objects that nobody declares come in before the quiet pass, and stay.
@@ -25,7 +28,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-import yaml
 
 from benchmarks.common.crowd import crowd
 from benchmarks.common.floor import PARALLEL, apply_all, floor
@@ -33,7 +35,8 @@ from benchmarks.common.kustomizations import GROUP, declaration, namespace, read
 from benchmarks.common.processes import Meter, Usage, received, usage, workers
 from benchmarks.common.report import say, table, write
 from benchmarks.common.requests import counted
-from benchmarks.common.sets import KINDS, objects
+from benchmarks.common.sets import KINDS, files
+from benchmarks.common.stand_in import floor_of_writes
 from benchmarks.common.system import System, running
 from benchmarks.common.watched import Watched
 
@@ -42,19 +45,6 @@ SETTLE = 3.0  # seconds for what comes last: Kubernetes Events, deliveries
 STEPS = ("install", "change", "unmanaged", "quiet", "restart", "restart_wiped")
 REQUESTED = "reconcile.fluxcd.io/requestedAt"
 Json = dict[str, Any]
-
-
-def files(tag: str) -> dict[str, str]:
-    found = {}
-    for one in objects("app", "", tag):
-        found[f"{one['kind'].lower()}.yaml"] = yaml.safe_dump(one)
-    listing = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": sorted(found),
-    }
-    found["kustomization.yaml"] = yaml.safe_dump(listing)
-    return {f"many/{name}": text for name, text in found.items()}
 
 
 class Many:
@@ -73,7 +63,7 @@ class Many:
         kind = await self.kube.resource(GROUP, "Kustomization")
         self.watched = Watched(self.kube, kind, NAMESPACE)
         self.kind = kind
-        await self.system.commit(files("v1"))
+        await self.system.commit(files("many", "v1"))
         async with asyncio.TaskGroup() as group:
             following = group.create_task(self.watched.follow())
             await self._floors()
@@ -84,6 +74,8 @@ class Many:
             await self._step("quiet", self._quiet())
             await self._step("restart", self._restart(wipe=False))
             await self._step("restart_wiped", self._restart(wipe=True))
+            if self.wait:
+                await self._floor_of_writes()
             following.cancel()
         return self.result
 
@@ -98,6 +90,13 @@ class Many:
                 "usage": {part: asdict(one) for part, one in meter.read().items()},
             }
             await asyncio.sleep(SETTLE)
+
+    async def _floor_of_writes(self) -> None:
+        say("floor_writes: a bare client that also writes what Kustomizations are made of")
+        space, like = "floor-writes", self.watched.seen[self.names[0]]
+        await apply_all(self.kube, [namespace(space)])
+        seconds = await floor_of_writes(self.kube, space, self.names, like)
+        self.result["floor_writes"] = {"seconds": round(seconds, 2)}
 
     async def _step(self, name: str, work: Awaitable[Json]) -> None:
         say(name)
@@ -133,7 +132,7 @@ class Many:
         return {"created": round(created, 2), "seconds": round(time.monotonic() - begin, 2)}
 
     async def _change(self) -> Json:
-        await self.system.commit(files("v2"), push=False)
+        await self.system.commit(files("many", "v2"), push=False)
         head = self.system.head
         begin = time.monotonic()
         await self.system.git("push", "--quiet")
@@ -246,6 +245,10 @@ def rows(result: Json) -> list[list[object]]:
         times = f"{one['seconds'] / low:.2f}" if low else ""
         figures = [one["cpu_ms_each"], one["memory"], one["workers_memory"]]
         found.append([name, one["seconds"], low, times, *figures, one.get("objects_changed", "")])
+    if "floor_writes" in result:
+        taken, low = result["install"]["seconds"], result["floor_writes"]["seconds"]
+        times = f"{taken / low:.2f}"
+        found.append(["install, writes in the floor", taken, low, times, "", "", "", ""])
     return found
 
 

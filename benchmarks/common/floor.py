@@ -57,13 +57,19 @@ async def apply_all(kube: Kube, wanted: Sequence[Json], *, manager: str = MANAGE
 
     async def work() -> None:
         for one in waiting:
-            group, _, _ = one["apiVersion"].rpartition("/")
-            resource = await kube.resource(group, one["kind"])
-            await kube.apply(resource, one, manager=manager)
+            await apply(kube, one, manager=manager)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(PARALLEL):
             group.create_task(work())
+
+
+async def apply(kube: Kube, one: Json, *, manager: str = MANAGER) -> None:
+    """
+    Apply one object.
+    """
+    group, _, _ = one["apiVersion"].rpartition("/")
+    await kube.apply(await kube.resource(group, one["kind"]), one, manager=manager)
 
 
 def is_current(deployment: Json) -> bool:

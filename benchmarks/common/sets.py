@@ -4,6 +4,8 @@ Sets of four objects: the Deployment without replicas, its Service, ServiceAccou
 
 from typing import Any
 
+import yaml
+
 Json = dict[str, Any]
 
 # What each set writes, in kinds of its own: group and kind.
@@ -60,3 +62,17 @@ def objects(name: str, namespace: str, tag: str) -> list[Json]:
             "spec": {"rules": [{"host": f"{name}.example.com", "http": {"paths": [path]}}]},
         },
     ]
+
+
+def files(folder: str, tag: str) -> dict[str, str]:
+    """
+    Return the files of a folder that holds one set, by their paths.
+    """
+    found = {f"{one['kind'].lower()}.yaml": yaml.safe_dump(one) for one in objects("app", "", tag)}
+    listing = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": sorted(found),
+    }
+    found["kustomization.yaml"] = yaml.safe_dump(listing)
+    return {f"{folder}/{name}": text for name, text in found.items()}

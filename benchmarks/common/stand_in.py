@@ -1,0 +1,86 @@
+"""
+The floor of the API itself: a bare client that also writes what a Kustomization is made of.
+
+A kind of our own with the schema of Kustomizations stands in for them, which nobody watches: each
+is declared, gets a finalizer, its inventory ahead of the four applies, and its result when the
+Deployment is Current. Nothing that keeps Kustomizations in the cluster, and leaks none of their
+objects in a crash, writes less.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from benchmarks.common.floor import MANAGER, PARALLEL, TIMEOUT, apply, image_tag, is_current
+from benchmarks.common.kustomizations import GROUP
+from benchmarks.common.sets import Json, objects
+from benchmarks.common.watched import Watched
+from shared.kube import Kube, Resource
+from shared.kube.errors import KindNotServed
+
+STAND_IN = "floors.example.com"
+KIND = "StandIn"
+_CRD = Path(__file__).parents[2] / "deploy" / "crds" / f"{GROUP}_kustomizations.yaml"
+_LOOK = 0.1  # seconds between looks whether the kind is served
+
+
+async def floor_of_writes(kube: Kube, namespace: str, names: Sequence[str], like: Json) -> float:
+    """
+    Apply a set per name with the writes to its Kustomization; return the seconds until all is said.
+
+    Args:
+        kube: The API server.
+        namespace: Empty.
+        names: Of the sets.
+        like: A Kustomization that is Ready: what is written is what it holds.
+
+    """
+    kind = await _served(kube)
+    deployments = Watched(kube, await kube.resource("apps", "Deployment"), namespace)
+    begin = time.monotonic()
+    async with asyncio.timeout(TIMEOUT), asyncio.TaskGroup() as group:
+        following = group.create_task(deployments.follow())
+        waiting = iter(names)
+
+        async def work() -> None:
+            for name in waiting:
+                await _applied(kube, kind, namespace, name, like)
+
+        async def conclude(name: str) -> None:
+            await deployments.when(name, lambda one: is_current(one) and image_tag(one) == "v1")
+            await kube.patch_status(kind, namespace, name, like["status"], manager=MANAGER)
+
+        working = [group.create_task(work()) for _ in range(PARALLEL)]
+        await asyncio.gather(*working, *(conclude(name) for name in names))
+        following.cancel()
+    return time.monotonic() - begin
+
+
+async def _applied(kube: Kube, kind: Resource, namespace: str, name: str, like: Json) -> None:
+    meta = {"name": name, "namespace": namespace}
+    declared = {"apiVersion": f"{STAND_IN}/v1", "kind": KIND, "metadata": meta}
+    await kube.apply(kind, declared | {"spec": like["spec"]}, manager=MANAGER)
+    finalizer = {"metadata": {"finalizers": like["metadata"]["finalizers"]}}
+    await kube.merge_patch(kind, namespace, name, finalizer, manager=MANAGER)
+    ahead = {"inventory": like["status"]["inventory"]}
+    await kube.patch_status(kind, namespace, name, ahead, manager=MANAGER)
+    for one in objects(name, namespace, "v1"):
+        await apply(kube, one)
+
+
+async def _served(kube: Kube) -> Resource:
+    crd = yaml.safe_load(_CRD.read_text())
+    crd["metadata"] = {"name": f"standins.{STAND_IN}"}
+    crd["spec"]["group"] = STAND_IN
+    crd["spec"]["names"] = {"kind": KIND, "plural": "standins"}
+    await apply(kube, crd)
+    async with asyncio.timeout(TIMEOUT):
+        while True:
+            try:
+                return await kube.resource(STAND_IN, KIND)
+            except KindNotServed:
+                kube.discovery.forget(STAND_IN, KIND)
+                await asyncio.sleep(_LOOK)
