@@ -108,6 +108,7 @@ class Events:
             },
             "dead_one": says,
             "dead_letters": int(letters.get("messages", 0)),
+            "others_came": self.arrived.others,
             "notifier_peak_mb": round(usage(self.system.service.pid).peak, 1),
         }
 
@@ -285,7 +286,7 @@ def main() -> None:
     result = asyncio.run(measure(given.count, given.steady, given.every, given.dead))
     print(table(speeds(result["phases"])), end="\n\n")
     print(table(verdicts(result["providers"])))
-    more = ("dead_one", "dead_letters", "not_in_the_stream", "notifier_peak_mb")
+    more = ("dead_one", "dead_letters", "others_came", "not_in_the_stream", "notifier_peak_mb")
     for key in more:
         print(f"{key.replace('_', ' ')}: {result[key]}")
     write("events", result)
