@@ -111,8 +111,11 @@ class Observer:
                         shown = int(version)
                         there = {_name(one) for one in items}
                         for name in known.keys() - there:
-                            see(_at(known.pop(name), version), now, gone=True)
+                            see(_at(known.pop(name), int(version)), now, gone=True)
                         for one in items:
+                            before = known.get(_name(one))
+                            if before is not None and _uid(before) != _uid(one):
+                                see(_at(before, _version(one) - 1), now, gone=True)
                             known[_name(one)] = one
                             see(one, now)
                     case Changed(object=one):
@@ -245,8 +248,12 @@ def _version(obj: Json) -> int:
     return int(obj["metadata"]["resourceVersion"])
 
 
-def _at(obj: Json, version: str) -> Json:
+def _uid(obj: Json) -> str:
+    return str(obj["metadata"]["uid"])
+
+
+def _at(obj: Json, version: int) -> Json:
     """
-    Return an object as of the list that does not have it any more, which is when it surely ended.
+    Return an object as of a version at which it surely was gone: no watch has shown its end.
     """
-    return {**obj, "metadata": {**obj["metadata"], "resourceVersion": version}}
+    return {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(version)}}
