@@ -1,17 +1,16 @@
 """
 Who works next: a bounded number of slots, handed out by urgency.
 
-Reverts and requests of people come first, then lanes that a change touches, then the others;
-status-only updates come last, so that nobody waits for them. What takes long without waiting for
-anything goes aside, so that nobody waits for it either.
+Reverts and requests of people come first, then lanes that a change touches, with a share while
+drift goes on and on, then the others; status-only updates come last, so that nobody waits for them.
+What takes long without waiting for anything goes aside, so that nobody waits for it either.
 """
 
 import asyncio
-import heapq
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from enum import IntEnum
-from itertools import count
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -19,6 +18,7 @@ T = TypeVar("T")
 K = TypeVar("K")
 MANY = 200  # objects; what is decided about fewer takes some milliseconds
 AHEAD = 1.0  # seconds that other work lets lanes with a change go first
+SHARE = 4  # each fourth slot goes to a lane with a change, however much drifts
 _SIDE_BY_SIDE = 8  # requests of one lane at once
 
 
@@ -62,6 +62,8 @@ class Urgency(IntEnum):
 class Slots:
     """
     A semaphore whose waiters are served by urgency, then in the order of their coming.
+
+    In a storm of drift somebody is always urgent: a change must not wait until it is over.
     """
 
     def __init__(self, number: int) -> None:
@@ -71,8 +73,8 @@ class Slots:
         self._pressing = 0  # turns that somebody waits for, under way or yet to come
         self._calm = asyncio.Event()
         self._calm.set()
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._order = count()
+        self._waiting: dict[Urgency, deque[asyncio.Future[None]]] = {u: deque() for u in Urgency}
+        self._shared = 0  # slots given while both drift and a change waited
 
     @asynccontextmanager
     async def take(self, urgency: Urgency) -> AsyncIterator[None]:
@@ -122,12 +124,12 @@ class Slots:
                 self._calm.set()
 
     async def _acquire(self, urgency: Urgency) -> None:
-        if self._free > 0 and not self._waiting:
+        if self._free > 0 and not any(self._waiting.values()):
             self._free -= 1
             self._quiet.clear()
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (urgency, next(self._order), future))
+        self._waiting[urgency].append(future)
         try:
             await future
         except asyncio.CancelledError:
@@ -136,8 +138,8 @@ class Slots:
             raise
 
     def _release(self) -> None:
-        while self._waiting:
-            _, _, future = heapq.heappop(self._waiting)
+        while queue := self._next():
+            future = queue.popleft()
             if not future.done():
                 future.set_result(None)
                 return
@@ -145,5 +147,15 @@ class Slots:
         if self._free == self._number:
             self._quiet.set()
 
+    def _next(self) -> deque[asyncio.Future[None]] | None:
+        """
+        Return the waiters of whom one is next.
+        """
+        now, changed = self._waiting[Urgency.NOW], self._waiting[Urgency.CHANGED]
+        if now and changed:
+            self._shared += 1
+            return now if self._shared % SHARE else changed
+        return next((queue for queue in self._waiting.values() if queue), None)
+
     def __repr__(self) -> str:
-        return f"Slots(free={self._free}, waiting={len(self._waiting)})"
+        return f"Slots(free={self._free}, waiting={sum(map(len, self._waiting.values()))})"

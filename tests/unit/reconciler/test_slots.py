@@ -29,6 +29,16 @@ async def test_the_more_urgent_waiter_goes_first_and_equals_keep_their_order():
     assert log == ["holder", "now", "routine 1", "routine 2", "status"]
 
 
+async def test_a_change_gets_each_fourth_slot_while_drift_waits_for_all_of_them():
+    slots, log, go = Slots(1), [], asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for name in ["now", *["now"] * 7, "changed", "changed", "routine"]:
+            group.create_task(_worker(slots, Urgency[name.upper()], name, log, go))
+            await asyncio.sleep(0)
+        go.set()
+    assert log == ["now", *["now", "now", "now", "changed"] * 2, "now", "routine"]
+
+
 async def test_never_more_hold_a_slot_than_there_are():
     slots, inside, most = Slots(3), 0, 0
 
