@@ -71,19 +71,6 @@ def test_what_could_not_be_deleted_stays_recorded(fault):
     machine.teardown()
 
 
-@pytest.mark.parametrize("seconds", [31, LONG])
-def test_who_declares_nothing_any_more_does_not_take_back_what_has_moved(seconds):
-    # "other" has nothing left, so that its passes break before they decide anything.
-    machine = Machine()
-    machine.begin(where=("-", "app", "-"))
-    machine.work(seconds=0)
-    for where in (("other", "other", "-"), ("-", "app", "-")):
-        machine.push(changed=set(), heard=True, where=where)
-        machine.work(seconds=0)
-    machine.work(seconds=seconds)
-    machine.teardown()
-
-
 def test_nothing_that_two_processes_do_to_each_other_breaks_a_promise():
     run_state_machine_as_test(Twins, settings=settings(EVERY_TIME, max_examples=30))
 
