@@ -115,6 +115,11 @@ class Apply:
             SetpointError: The API server refused it, or did not answer.
 
         """
+        # What came so far is mended by the apply; what is judged after it is newer drift.
+        with lane.marks.mended(wanted.key):
+            return await self._one(lane, wanted)
+
+    async def _one(self, lane: Lane, wanted: Desired) -> Action:
         lane.begin(wanted.key)
         response: Json | None = None
         try:
@@ -159,13 +164,9 @@ class Apply:
                 "is tried again"
             )
             return
-        # What came so far is mended by the apply; what is judged after it is newer drift.
-        known, certain = one.key in lane.marks.drifted, lane.marks.take(one.key)
         try:
             done.actions[one.key] = await self.one(lane, one)
         except SetpointError as exc:
-            if known:
-                lane.marks.put_back(one.key, certain=certain)
             if exc.reason == NOT_LEADER:
                 done.fenced = exc
             done.refused[one.key] = Refused(

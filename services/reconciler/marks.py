@@ -6,11 +6,13 @@ Nobody's writes keep a lane busy: what was just looked at waits, and so does wha
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from services.reconciler.core.fights import PEACE, on_seen
 from services.reconciler.memory import Memory
+from shared.errors import SetpointError
 from shared.model import ObjectKey
 from shared.runtime import Clock
 
@@ -76,6 +78,19 @@ class Marks:
         self._later.pop(key, None)
         self._held.discard(key)
         return self.drifted.pop(key, False)
+
+    @contextmanager
+    def mended(self, key: ObjectKey) -> Iterator[None]:
+        """
+        Take the mark off an object that is applied now; it comes back if that fails.
+        """
+        known, certain = key in self.drifted, self.take(key)
+        try:
+            yield
+        except SetpointError:
+            if known:
+                self.put_back(key, certain=certain)
+            raise
 
     def look_at(self, key: ObjectKey, when: datetime, *, held: bool) -> None:
         """

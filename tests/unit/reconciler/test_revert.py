@@ -57,6 +57,22 @@ async def test_a_changed_field_is_told_with_its_writer_and_healed(world, process
     assert (await process.lane()).marks.drifted == {}
 
 
+async def test_what_a_controller_writes_before_we_heal_costs_no_second_look(world, process):
+    world.api.edit(ONE, {"data": {"a": "9"}}, manager="kubectl-edit")
+    lane, tell = await process.lane(), world.reporter.tell
+
+    async def tell_late(*args, **kwargs):
+        world.api.edit(ONE, {"metadata": {"annotations": {"theirs": "x"}}}, manager="controller")
+        lane.notice(ONE, world.api.find(ONE))
+        assert ONE in lane.marks.drifted
+        await tell(*args, **kwargs)
+
+    world.reporter.tell = tell_late
+    assert await look(world, process)
+    assert world.configs()["one"] == {"a": "1"}
+    assert lane.marks.drifted == {}
+
+
 async def test_a_deleted_object_is_made_anew_and_one_put_in_its_place_too(world, process):
     world.api.delete(ONE)
     assert await look(world, process)
