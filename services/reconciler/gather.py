@@ -101,7 +101,8 @@ class Gather:
         refused = list(last.refused) if last else []
         for key, other in whose.kept.items():
             owner = ForeignOwner(kind="Kustomization", namespace=other.namespace, name=other.name)
-            refused.append(Refusal(key=key, message=conflict_message(owner, lane.owner)))
+            text = conflict_message(owner, lane.owner, unread=self._unread(owner))
+            refused.append(Refusal(key=key, message=text))
         ours = tuple(one for one in desired if one.key not in whose.kept)
         annotations = lane.declared["metadata"].get("annotations") or {}
         return Facts(
@@ -135,7 +136,7 @@ class Gather:
                 continue
             other = foreign_owner(labels, lane.owner)
             if other is not None and await self._lives(other, key):
-                refused[key] = conflict_message(other, lane.owner)
+                refused[key] = conflict_message(other, lane.owner, unread=self._unread(other))
         return refused
 
     def _kept(self, found: Whose, key: ObjectKey, other: Lane, *, patient: bool) -> None:
@@ -183,6 +184,15 @@ class Gather:
             return not lane.deleting and (lane.claims is None or key in lane.claims.keys)
         found = await self._cluster.get(other.key)
         return found is not None and not found["metadata"].get("deletionTimestamp")
+
+    def _unread(self, other: ForeignOwner) -> bool:
+        """
+        Say whether another Kustomization has not been rendered as it is declared now.
+        """
+        lane = self._lanes.get(other.namespace, other.name)
+        if lane is None or other.kind != "Kustomization":
+            return False
+        return not self._lanes.neighbour(lane).current
 
     def _known(self, lane: Lane, key: ObjectKey) -> Known:
         receipt = lane.memory.receipts.get(key)

@@ -107,10 +107,22 @@ def owner_labels(labels: Mapping[str, Any] | None) -> dict[str, str]:
     return {name: str(labels[name]) for name in names if name in labels} if labels else {}
 
 
-def conflict_message(other: ForeignOwner, own: Owner) -> str:
+def conflict_message(other: ForeignOwner, own: Owner, *, unread: bool = False) -> str:
     """
     Say why an object is refused that another living owner has.
+
+    Args:
+        other: Who has it.
+        own: Who declares it as well.
+        unread: Nobody knows whether the other still declares it: its newest state was not rendered.
+
     """
+    if unread:
+        return (
+            f"belongs to {other}, which still exists and whose newest state cannot be read, and is"
+            f" declared by {own} too; see what {other} says in its status, and mend it, resume it,"
+            " or delete it with deletionPolicy Orphan"
+        )
     return (
         f"belongs to {other}, which still exists, and is declared by {own} too; remove it from one"
         " of them"

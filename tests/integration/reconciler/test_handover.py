@@ -104,6 +104,26 @@ async def test_what_two_declare_stays_with_the_first_until_that_one_drops_it(rec
     assert uid(rec, "x") == before
 
 
+async def test_what_moves_out_of_a_folder_that_goes_with_it_is_refused_with_its_remedy(rec):
+    rec.start()
+    await rec.push({"first/a.yaml": named(rec, "x"), "second/a.yaml": named(rec, "s")})
+    for name in ("first", "second"):
+        rec.declare(name, path=f"./{name}")
+        await rec.ready(name=name)
+    moved = await rec.push({"second/a.yaml": named(rec, "s", "x")})
+    found = await rec.ready("False", "second", reason="ReconciliationFailed")
+    other = f"Kustomization/{rec.ns}/first"
+    assert f"{other}, which still exists and whose newest state cannot be read" in found["message"]
+    assert f"see what {other} says in its status" in found["message"]
+    assert owner(rec, "x") == "first"
+    before = uid(rec, "x")
+    orphan = '{"spec":{"deletionPolicy":"Orphan"}}'
+    rec.kubectl("patch", KS, "first", "--type=merge", "-p", orphan)
+    rec.kubectl("delete", KS, "first")
+    await rec.at(moved, "second")
+    assert (uid(rec, "x"), owner(rec, "x")) == (before, "second")
+
+
 def labelled(rec, name, prefix, other):
     found = config(name, rec.ns)
     found["metadata"]["labels"] = {f"{prefix}/name": other, f"{prefix}/namespace": rec.ns}

@@ -112,6 +112,13 @@ def test_labels_of_another_kustomization_name_its_owner():
     assert "Kustomization/flux-system/apps" in message
 
 
+def test_where_nobody_knows_what_the_other_declares_now_the_refusal_says_how_to_find_out():
+    other = foreign_owner(Owner(name="infra", namespace="flux-system").labels, OWNER)
+    message = conflict_message(other, OWNER, unread=True)
+    assert "whose newest state cannot be read" in message
+    assert "see what Kustomization/flux-system/infra says in its status" in message
+
+
 def test_labels_of_a_release_name_its_owner():
     labels = {"helm.toolkit.fluxcd.io/name": "db", "helm.toolkit.fluxcd.io/namespace": "n"}
     assert str(foreign_owner(labels, OWNER)) == "HelmRelease/n/db"
