@@ -36,6 +36,7 @@ NAMESPACE = "own"
 SEED = 4711
 # A Receiver causes one look per source in 5 s: pushes that follow each other faster wait for it.
 BETWEEN_PUSHES = 5.5
+STATUS = "update kustomizations/status"
 SETTLE = 3.0  # seconds for what comes last: statuses that nobody waits for, Kubernetes Events
 Json = dict[str, Any]
 
@@ -172,7 +173,7 @@ def _judged(entries: list[Json], changed: str) -> Json:
     """
     about = [(named(one), (one.get("objectRef") or {}).get("name", "")) for one in entries]
     requests = Counter(what for what, _ in about)
-    statuses = [name for what, name in about if what == "patch kustomizations/status"]
+    statuses = [name for what, name in about if what == STATUS]
     first_other = next(
         (n for n, (what, name) in enumerate(about) if _other(what, name, changed)), 0
     )
@@ -184,8 +185,7 @@ def _judged(entries: list[Json], changed: str) -> Json:
         "statuses": len(statuses),
         "statuses_of_changed": statuses.count(changed),
         "about_others_beside_status": sum(
-            what != "patch kustomizations/status" and not what.endswith(" events")
-            for what, _ in others
+            what != STATUS and not what.endswith(" events") for what, _ in others
         ),
         "others_after_applied": bool(applies) and first_other > applies[0],
         "others_before_applied": sum(
@@ -199,12 +199,12 @@ def _judged(entries: list[Json], changed: str) -> Json:
 
 
 def _last_status(about: list[tuple[str, str]], changed: str) -> int:
-    found = [n for n, one in enumerate(about) if one == ("patch kustomizations/status", changed)]
+    found = [n for n, one in enumerate(about) if one == (STATUS, changed)]
     return found[-1] if found else len(about)
 
 
 def _other(what: str, name: str, changed: str) -> bool:
-    return what == "patch kustomizations/status" and name.startswith("k") and name != changed
+    return what == STATUS and name.startswith("k") and name != changed
 
 
 async def small(count: int, commits: int) -> Json:

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.reconciler.core.drift import not_newer
 from services.reconciler.core.owner import Owner
+from shared.api import Kustomization
 from shared.model import Conditions, Digest
 
 Json = dict[str, Any]
@@ -24,6 +25,7 @@ class Declaration:
         self.name: str = meta["name"]
         self.declared = declared
         self.base = declared  # what the pass judged: a newer one may come while it works
+        self._read: tuple[Json, Kustomization] | None = None
         self.owner = Owner(name=self.name, namespace=self.namespace)
         self.depends_on = self._named()
         self.on_depends: Callable[[], None] = lambda: None  # it depends on others than before
@@ -50,6 +52,18 @@ class Declaration:
         """
         status: Json = self.declared.get("status") or {}
         return status
+
+    def read(self) -> Kustomization:
+        """
+        Return the declaration as it is now, checked; every pass asks several times.
+
+        Raises:
+            StalledError: It is not as the API has it.
+
+        """
+        if self._read is None or self._read[0] is not self.declared:
+            self._read = self.declared, Kustomization.read(self.declared)
+        return self._read[1]
 
     @property
     def generation(self) -> int:

@@ -68,7 +68,8 @@ class Lane(Declaration):
         self.waiting = False  # for a dependency, also while the status does not say so yet
         self.removed = False
         self.claims: Claims | None = None  # what it declared when it was rendered last
-        self.expected = False  # to work, as soon as it is known how urgent its new revision is
+        # To work on a new revision: it is not known yet how urgently, or nobody waits for it.
+        self.expected = False
         self.undecided: float | None = None  # since when it waits for the claims of others
         self.ends_since: float | None = None  # since when its objects are being deleted
         self._in_flight: dict[ObjectKey, Json | Gone | None] = {}
@@ -87,9 +88,9 @@ class Lane(Declaration):
     @property
     def about_to_work(self) -> bool:
         """
-        Say whether a pass is under way or asked for.
+        Say whether a pass is under way, asked for or in line.
         """
-        return self.working or self.due == 0.0
+        return self.working or self.expected or self.due == 0.0
 
     @property
     def pressing(self) -> Urgency:
@@ -120,7 +121,7 @@ class Lane(Declaration):
         """
         Say whether a pass will tell soon what is declared now.
         """
-        return (self.about_to_work or self.expected) and not self.suspended
+        return self.about_to_work and not self.suspended
 
     def begin_pass(self) -> None:
         """
@@ -146,7 +147,7 @@ class Lane(Declaration):
         """
         Ask for a pass.
         """
-        self.due = 0.0
+        self.due, self.expected = 0.0, False
         self.urgency = min(self.urgency, urgency)
         self.wake.set()
 

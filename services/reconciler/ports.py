@@ -131,9 +131,9 @@ class Declarations(Protocol):
         Read a Kustomization, None if it is not there.
         """
 
-    async def write_status(self, obj: Json, patch: Json) -> Json:
+    async def write_status(self, obj: Json, status: Json) -> Json:
         """
-        Merge ``patch`` into the status, only if ``obj`` is still the newest version.
+        Make ``status`` the status, only if ``obj`` is still the newest version.
         """
 
     async def set_finalizer(self, obj: Json, *, present: bool) -> Json:

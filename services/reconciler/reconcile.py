@@ -35,6 +35,7 @@ from services.reconciler.render import Render, remember
 from services.reconciler.report import OvertakenError, Report
 from services.reconciler.result import Result
 from services.reconciler.revert import Revert
+from services.reconciler.slots import Urgency
 from shared.api import Kustomization
 from shared.errors import SetpointError, StalledError
 from shared.runtime import Clock, point
@@ -93,7 +94,7 @@ class Reconcile:
         try:
             if lane.deleting:
                 return await self._end(lane)
-            declared = Kustomization.read(lane.declared)
+            declared = lane.read()
             if FINALIZER not in lane.declared["metadata"].get("finalizers", ()):
                 answer = await self._declarations.set_finalizer(lane.declared, present=True)
                 lane.redeclare(answer)
@@ -270,6 +271,8 @@ class Reconcile:
         """
         key = obstacle.dependency
         other = self._lanes.get(key.namespace, key.name) if key else None
+        if other is not None and other.expected:
+            other.request(Urgency.CHANGED)  # somebody waits for it now
         return other is not None and other.about_to_work
 
     async def _end(self, lane: Lane) -> Ended:

@@ -151,11 +151,11 @@ class Report:
             why = _overtaken(lane)
             if why:
                 raise OvertakenError(f"Kustomization {lane.namespace}/{lane.name}: {why}")
-            patch = conditions.merge_patch(lane.status, _on_top(lane, status))
-            if patch is None:
+            wanted = _on_top(lane, status)
+            if conditions.merge_patch(lane.status, wanted) is None:
                 return
             try:
-                answer = await self._declarations.write_status(lane.declared, patch)
+                answer = await self._declarations.write_status(lane.declared, wanted)
             except SetpointError as exc:
                 if exc.reason != "Conflict":
                     raise

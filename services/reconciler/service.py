@@ -23,6 +23,7 @@ from services.reconciler.observe import Observer
 from services.reconciler.ports import Artifacts, Notice, Seen, Snapshot, Watches
 from services.reconciler.report import Report
 from services.reconciler.slots import Urgency
+from services.reconciler.unhurried import Bystanders
 from services.reconciler.work import Work
 from shared.messages import Command, RevisionAnnounced
 from shared.model import Conditions, Digest
@@ -45,6 +46,7 @@ class Service:
         lanes: Lanes,
         work: Work,
         report: Report,
+        bystanders: Bystanders,
     ) -> None:
         self._watches = watches
         self._observer = observer
@@ -52,6 +54,7 @@ class Service:
         self._lanes = lanes
         self._work = work
         self._report = report
+        self._bystanders = bystanders
         self._group: asyncio.TaskGroup | None = None
         self.sources_known = asyncio.Event()
         self.declarations_known = asyncio.Event()
@@ -65,6 +68,7 @@ class Service:
         async with asyncio.TaskGroup() as group:
             self._group = group
             group.create_task(self._observer.run())
+            group.create_task(self._bystanders.run())
             await asyncio.sleep(0)  # the observer has its group before anybody asks it to follow
             sources = self._watches.declared("GitRepository")
             group.create_task(self._follow(sources, self._on_source))
@@ -135,10 +139,11 @@ class Service:
         # Who has to render comes first, before the slots are full of those that only take note.
         urgencies = [(urgency_of(lane, index), lane) for lane in users]
         for urgency, lane in sorted(urgencies, key=itemgetter(0)):
-            lane.expected = False
             if urgency is Urgency.ROUTINE and lane.claims is not None:
                 lane.claims = replace(lane.claims, digest=source.digest)  # renders the same
-            lane.request(urgency)
+                self._bystanders.add(lane)
+            else:
+                lane.request(urgency)
         used = {Digest.parse(lane.source.digest) for lane in self._lanes if lane.source}
         used |= {lane.rendered for lane in self._lanes if lane.rendered is not None}
         self._artifacts.keep(frozenset(used))

@@ -71,6 +71,7 @@ class Slots:
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._pressing = 0  # turns that somebody waits for, under way or yet to come
+        self._since = 0.0  # when the first of them came, in the loop's seconds
         self._calm = asyncio.Event()
         self._calm.set()
         self._waiting: dict[Urgency, deque[asyncio.Future[None]]] = {u: deque() for u in Urgency}
@@ -101,11 +102,12 @@ class Slots:
         Such turns wait for the renderer and the API server, and slots are free meanwhile: the
         others let them go first all the same, but not for ever, and not if something wakes them.
         """
-        if self._calm.is_set():
+        patience = self._since + AHEAD - asyncio.get_running_loop().time()
+        if self._calm.is_set() or patience <= 0:
             return
         ends = [asyncio.create_task(one.wait()) for one in (self._calm, unless)]
         try:
-            await asyncio.wait(ends, timeout=AHEAD, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for end in ends:
                 end.cancel()
@@ -114,8 +116,9 @@ class Slots:
     def _pressed(self, urgency: Urgency) -> Iterator[None]:
         pressing = urgency <= Urgency.CHANGED
         self._pressing += pressing
-        if self._pressing:
+        if self._pressing and self._calm.is_set():
             self._calm.clear()
+            self._since = asyncio.get_running_loop().time()
         try:
             yield
         finally:

@@ -1,5 +1,8 @@
 """
-Statuses that nobody waits for: behind all other work, and paced.
+What nobody waits for: behind all other work, and paced.
+
+Lanes that a new revision does not touch take note of it one after another, and a status that only
+names the revision is written in its turn. Thousands of them leave the others room.
 """
 
 import asyncio
@@ -11,19 +14,83 @@ from services.reconciler.report import Report
 from services.reconciler.slots import Slots, Urgency
 from shared.runtime import Clock
 
-PACE = 0.005  # seconds between two of them: 200 a second
+PACE = 0.01  # seconds between two of them: 100 a second
+LATE = 0.1  # seconds that turns may make up for: a busy loop wakes each a little late
+
+
+class Pace:
+    """
+    Turns that keep a distance from each other.
+    """
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._next = 0.0  # monotonic seconds
+
+    async def turn(self) -> None:
+        """
+        Wait for the next turn.
+        """
+        now = self._clock.monotonic()
+        self._next = max(self._next + PACE, now - LATE)
+        if self._next > now:
+            await self._clock.sleep(self._next - now)
+
+
+class Bystanders:
+    """
+    The line of lanes that a new revision does not touch.
+
+    Who stands in it is ``expected`` to work, and keeps its place when the next revision comes.
+    """
+
+    def __init__(self, slots: Slots, *, clock: Clock) -> None:
+        self._slots = slots
+        self._pace = Pace(clock=clock)
+        self._line: dict[Lane, None] = {}
+        self._some = asyncio.Event()
+
+    def add(self, lane: Lane) -> None:
+        """
+        Let a lane take note in its turn.
+        """
+        self._line[lane] = None
+        self._some.set()
+
+    def let_go(self) -> bool:
+        """
+        Ask for a pass of the first in line; say whether there was one that still has to make it.
+        """
+        while self._line:
+            lane = next(iter(self._line))
+            del self._line[lane]
+            if lane.expected:  # else it has begun a pass meanwhile
+                lane.request(Urgency.ROUTINE)
+                return True
+        self._some.clear()
+        return False
+
+    async def run(self) -> None:
+        """
+        Let one after another go, until cancelled.
+        """
+        never = asyncio.Event()
+        while True:
+            await self._some.wait()
+            await self._slots.calm(unless=never)
+            if self.let_go():
+                await self._pace.turn()
 
 
 class Unhurried:
     """
-    The line in which such statuses wait for their turn.
+    The line in which statuses wait for their turn.
     """
 
     def __init__(self, report: Report, slots: Slots, *, clock: Clock) -> None:
         self._report = report
         self._slots = slots
-        self._clock = clock
-        self._next = 0.0  # monotonic seconds
+        self._pace = Pace(clock=clock)
 
     async def write(self, lane: Lane, status: Json) -> bool:
         """
@@ -53,7 +120,5 @@ class Unhurried:
         """
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._slots.take(Urgency.STATUS))
-            now = self._clock.monotonic()
-            self._next = max(self._next + PACE, now)
-            await self._clock.sleep(self._next - now)
+            await self._pace.turn()
             return stack.pop_all()

@@ -34,6 +34,7 @@ from services.reconciler.revert import Revert
 from services.reconciler.service import Service
 from services.reconciler.settings import Settings
 from services.reconciler.slots import Slots
+from services.reconciler.unhurried import Bystanders
 from services.reconciler.work import Tools, Work
 from shared.bus import EventPublisher
 from shared.bus.files import kept
@@ -185,7 +186,8 @@ def _build(settings: Settings, world: _World) -> Service:
         clock=clock,
         metrics=program.runtime.metrics,
     )
-    service = Service(watches, observer, artifacts, lanes, work, steps.report)
+    bystanders = Bystanders(world.slots, clock=clock)
+    service = Service(watches, observer, artifacts, lanes, work, steps.report, bystanders)
 
     async def on_wipe(stream: str) -> None:
         if stream.endswith("RECEIPTS"):

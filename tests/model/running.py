@@ -11,6 +11,7 @@ from services.reconciler.observe import Observer
 from services.reconciler.ports import Seen, Snapshot
 from services.reconciler.service import Service
 from services.reconciler.slots import Slots
+from services.reconciler.unhurried import Bystanders
 from services.reconciler.work import Tools, Work
 from shared.errors import SetpointError
 from shared.runtime.metrics import Metrics
@@ -57,8 +58,15 @@ class Running(Process):
         self._observer = observer
         self._work = Work(tools, self.lanes, slots, jitter=0, clock=world.clock, metrics=METRICS)
         artifacts = switch.guard(world.artifacts)
+        self._bystanders = Bystanders(slots, clock=world.clock)
         self.service = Service(
-            FakeWatches(world.api), observer, artifacts, self.lanes, self._work, self.report
+            FakeWatches(world.api),
+            observer,
+            artifacts,
+            self.lanes,
+            self._work,
+            self.report,
+            self._bystanders,
         )
         self.lanes.on_kinds = lambda _: None
         self.lanes.is_trusted = lambda _: not self.blind
@@ -132,7 +140,7 @@ class Running(Process):
                     lane.wake.clear()
                     idle = False
                     await self._turn(lane)
-            if idle:
+            if idle and not self._bystanders.let_go():
                 return True
         return False
 

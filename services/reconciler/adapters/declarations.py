@@ -29,20 +29,13 @@ class KubeDeclarations:
         """
         return await self._kube.get(await self._kube.resource(_GROUP, _KIND), namespace, name)
 
-    async def write_status(self, obj: Json, patch: Json) -> Json:
+    async def write_status(self, obj: Json, status: Json) -> Json:
         """
-        Merge ``patch`` into the status, only if ``obj`` is still the newest version.
+        Make ``status`` the status, only if ``obj`` is still the newest version.
         """
         self._fence()
-        meta = obj["metadata"]
-        return await self._kube.patch_status(
-            await self._kube.resource(_GROUP, _KIND),
-            meta["namespace"],
-            meta["name"],
-            patch,
-            manager=MANAGER,
-            resource_version=meta["resourceVersion"],
-        )
+        kind = await self._kube.resource(_GROUP, _KIND)
+        return await self._kube.replace_status(kind, obj, status, manager=MANAGER)
 
     async def set_finalizer(self, obj: Json, *, present: bool) -> Json:
         """

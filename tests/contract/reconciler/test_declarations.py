@@ -91,17 +91,27 @@ async def test_one_that_is_not_there_is_none(port):
     assert await port.read(port.ns, "app") is None
 
 
-async def test_a_status_is_merged_none_removes_and_it_makes_no_generation(port):
+def of_others(obj):
+    return [one for one in obj["metadata"]["managedFields"] if one["manager"] == "test"]
+
+
+async def test_a_status_takes_the_place_of_the_one_before_and_nothing_else_changes(port):
     port.declare()
-    obj = await port.read(port.ns, "app")
+    obj = await port.set_finalizer(await port.read(port.ns, "app"), present=True)
+    before = obj
     inventory = {"entries": [{"id": "ns_one__ConfigMap", "v": "v1"}]}
     obj = await port.write_status(
         obj, {"lastAppliedRevision": "x", "inventory": inventory, "observedGeneration": 1}
     )
-    obj = await port.write_status(obj, {"lastAppliedRevision": None, "inventory": {"entries": []}})
+    obj = await port.write_status(obj, {"inventory": {"entries": []}, "observedGeneration": 1})
     assert obj["status"] == {"inventory": {"entries": []}, "observedGeneration": 1}
-    assert obj["metadata"]["generation"] == 1
     assert await port.read(port.ns, "app") == obj
+    kept = ("generation", "uid", "labels", "annotations", "finalizers", "creationTimestamp")
+    assert [obj["metadata"].get(name) for name in kept] == [
+        before["metadata"].get(name) for name in kept
+    ]
+    assert (obj["spec"], obj["kind"]) == (before["spec"], before["kind"])
+    assert of_others(obj) == of_others(before) != []
 
 
 async def test_an_old_version_is_not_written_over(port):

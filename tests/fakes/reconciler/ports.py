@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import copy
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import yaml
@@ -17,7 +18,7 @@ from shared.kube.errors import Conflict, Invalid, NotFound
 from shared.messages import Event
 from shared.model import Digest, ObjectKey
 from shared.runtime import Clock
-from tests.fakes.reconciler.api import KUSTOMIZE, SOURCE, FakeApi, merged
+from tests.fakes.reconciler.api import KUSTOMIZE, SOURCE, FakeApi
 
 
 class FakeCluster:
@@ -132,15 +133,13 @@ class FakeWatches:
 class FakeDeclarations:
     def __init__(self, api: FakeApi) -> None:
         self.api = api
-        self.patches: list[Json] = []
 
     async def read(self, namespace: str, name: str) -> Json | None:
         return self.api.find(kustomization_key(namespace, name))
 
-    async def write_status(self, obj: Json, patch: Json) -> Json:
+    async def write_status(self, obj: Json, status: Json) -> Json:
         new = self.api.newest(obj)
-        new["status"] = merged(new.get("status"), patch)
-        self.patches.append(patch)
+        new["status"] = copy.deepcopy(status)
         return self.api.store(key_of(new), new)
 
     async def set_finalizer(self, obj: Json, *, present: bool) -> Json:

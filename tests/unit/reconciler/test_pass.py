@@ -323,11 +323,11 @@ async def test_a_revision_whose_record_was_answered_to_nobody_stays_recorded(wor
     write, lost = world.declarations.write_status, []
     applied = []
 
-    async def deaf(obj, patch):
-        answer = await write(obj, patch)
+    async def deaf(obj, status):
+        answer = await write(obj, status)
         applied.append(world.status().get("lastAppliedRevision"))
-        if "lastAppliedRevision" in patch and not lost:
-            lost.append(patch)
+        if status.get("lastAppliedRevision") == world.source.revision and not lost:
+            lost.append(status)
             raise Unreachable("the API server cut the connection")
         return answer
 

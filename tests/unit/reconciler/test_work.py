@@ -262,28 +262,27 @@ async def test_a_spec_that_cannot_be_read_is_said_and_what_was_applied_is_healed
         assert world.configs() == {"one": {"a": "1"}}
 
 
-async def test_a_status_that_could_not_be_written_is_shown_to_nobody_afterwards():
-    world = World()
+async def test_a_status_that_could_not_be_written_is_shown_to_nobody_afterwards(monkeypatch):
+    monkeypatch.setattr("services.reconciler.slots.AHEAD", 30)
+    world, slots = World(), Slots(2)
     world.push(config("one"))
     world.declare()
     process = world.start()
     lane = await process.lane()
-    async with working(world, process, lane, process.reconcile):
-        world.clock.advance(1)  # a status that nobody waits for is paced
-        await rest()
+    async with working(world, process, lane, process.reconcile, slots):
 
-        async def write_status(obj, patch):
-            del obj, patch
+        async def write_status(obj, status):
+            del obj, status
             raise Unreachable("the API server does not answer")
 
         world.declarations.write_status = write_status
         world.push(config("one"))
         process.hear()
-        lane.request(Urgency.NOW)
-        await rest()
-        assert lane.pending is not None
-        world.clock.advance(1)
-        await rest()
+        async with slots.take(Urgency.CHANGED):  # another lane has a change
+            lane.request(Urgency.NOW)
+            await rest()
+            assert lane.pending is not None
+        await later(world)
         assert lane.pending is None
 
 

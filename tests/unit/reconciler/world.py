@@ -13,7 +13,6 @@ from services.reconciler.lanes import Lanes
 from services.reconciler.ports import Ports
 from services.reconciler.reconcile import Reconcile
 from services.reconciler.wiring import join
-from shared.api import Kustomization
 from shared.model import Conditions, ObjectKey
 from tests.fakes.clock import FakeClock
 from tests.fakes.reconciler.api import FakeApi, merged
@@ -233,7 +232,7 @@ class Process:
         Look at health as the lane does when it moved.
         """
         lane = await self.lane(name)
-        return await self.conclude.follow(lane, Kustomization.read(lane.declared))
+        return await self.conclude.follow(lane, lane.read())
 
 
 async def survives(process, name="app"):

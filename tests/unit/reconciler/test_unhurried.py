@@ -1,0 +1,146 @@
+"""
+Lanes that a new revision does not touch: one after another, behind those that it does.
+"""
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+import yaml
+
+from services.reconciler.lane import Lane
+from services.reconciler.slots import Slots, Urgency
+from services.reconciler.unhurried import LATE, PACE, Bystanders
+from tests.fakes.clock import FakeClock
+from tests.unit.reconciler.working import rest
+from tests.unit.reconciler.world import World, config
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def lanes(clock):
+    world = World()
+    made = [Lane(world.declare(name=name), clock=clock) for name in ("a", "b", "c")]
+    for lane in made:
+        lane.due, lane.expected = None, True
+    return made
+
+
+@asynccontextmanager
+async def running(bystanders):
+    task = asyncio.create_task(bystanders.run())
+    await rest()
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def asked(lanes):
+    return [lane.name for lane in lanes if lane.due == 0.0]
+
+
+async def test_they_go_one_after_another_in_the_order_of_their_coming(clock, lanes):
+    bystanders = Bystanders(Slots(1), clock=clock)
+    for lane in reversed(lanes):
+        bystanders.add(lane)
+    async with running(bystanders):
+        assert asked(lanes) == ["c"]
+        clock.advance(PACE)
+        await rest()
+        assert asked(lanes) == ["b", "c"]
+        clock.advance(PACE)
+        await rest()
+        assert asked(lanes) == ["a", "b", "c"]
+
+
+async def test_a_loop_that_was_busy_makes_up_for_some_turns_and_not_for_all(clock, lanes):
+    bystanders, turns = Bystanders(Slots(1), clock=clock), 0
+    clock.advance(60)
+    async with running(bystanders):
+        for _ in range(round(LATE / PACE) + 5):
+            lanes[0].due, lanes[0].expected = None, True
+            bystanders.add(lanes[0])
+            await rest()
+            turns += lanes[0].due == 0.0
+    assert turns == round(LATE / PACE) + 2  # of which the first and the one that is due now
+
+
+async def test_who_waits_keeps_its_place_when_the_next_revision_comes(clock, lanes):
+    bystanders = Bystanders(Slots(1), clock=clock)
+    for lane in (*lanes, *reversed(lanes)):
+        bystanders.add(lane)
+    assert bystanders.let_go()
+    assert asked(lanes) == ["a"]
+
+
+async def test_who_has_begun_a_pass_meanwhile_is_not_asked_for_another(clock, lanes):
+    bystanders = Bystanders(Slots(1), clock=clock)
+    for lane in lanes:
+        bystanders.add(lane)
+    lanes[0].request(Urgency.NOW)
+    lanes[0].due = None  # the pass has begun
+    assert bystanders.let_go()
+    assert asked(lanes) == ["b"]
+    assert bystanders.let_go()
+    assert not bystanders.let_go()
+
+
+async def test_they_wait_until_those_with_a_change_are_through(clock, lanes, monkeypatch):
+    monkeypatch.setattr("services.reconciler.slots.AHEAD", 30)
+    slots = Slots(2)
+    bystanders = Bystanders(slots, clock=clock)
+    bystanders.add(lanes[0])
+    async with slots.take(Urgency.CHANGED):
+        task = asyncio.create_task(bystanders.run())
+        await rest()
+        assert asked(lanes) == []
+    await rest()
+    assert asked(lanes) == ["a"]
+    task.cancel()
+
+
+async def test_where_others_press_for_long_nobody_waits_for_each_of_them_anew(
+    clock, lanes, monkeypatch
+):
+    monkeypatch.setattr("services.reconciler.slots.AHEAD", 0)
+    slots = Slots(2)
+    bystanders = Bystanders(slots, clock=clock)
+    for lane in lanes:
+        bystanders.add(lane)
+    async with slots.take(Urgency.CHANGED), running(bystanders):
+        clock.advance(PACE)
+        await rest()
+        assert asked(lanes) == ["a", "b"]
+
+
+def folders(value):
+    return {
+        "base/base.yaml": yaml.safe_dump(config("base")),
+        "app/app.yaml": yaml.safe_dump(config("app", a=value)),
+    }
+
+
+async def test_one_that_somebody_depends_on_goes_at_once():
+    world = World()
+    world.push(**folders("1"))
+    world.declare(name="base", path="./base")
+    world.declare(path="./app", dependsOn=[{"name": "base"}])
+    process = world.start()
+    for name in ("base", "app"):
+        await process.settle(name)
+    world.push(**folders("2"))
+    process.hear()
+    base, app = await process.lane("base"), await process.lane("app")
+    base.due, base.expected = None, True
+    ended = await process.once("app")
+    assert (base.due, base.urgency, base.expected) == (0.0, Urgency.CHANGED, False)
+    assert ended.delay is not None  # nobody has to hear that it waits
+    assert world.condition() == ("True", "ReconciliationSucceeded")
+    await process.settle("base")
+    await process.settle("app")
+    assert app.status["lastAppliedRevision"] == world.source.revision
