@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from services.reconciler.core.drift import not_newer
+from services.reconciler.core.inventory import AHEAD, Inventory
 from services.reconciler.core.owner import Owner
 from shared.api import Kustomization
 from shared.model import Conditions, Digest
 
 Json = dict[str, Any]
 REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
+FINALIZER = "finalizers.fluxcd.io"
 
 
 class Declaration:
@@ -79,6 +81,34 @@ class Declaration:
         """
         annotations = self.declared["metadata"].get("annotations") or {}
         return str(annotations.get(REQUESTED_AT) or "")
+
+    @property
+    def held(self) -> bool:
+        """
+        Say whether our finalizer holds it.
+        """
+        return FINALIZER in self.declared["metadata"].get("finalizers", ())
+
+    @property
+    def begun(self) -> bool:
+        """
+        Say whether the status tells what was applied; before, an annotation may.
+        """
+        return "inventory" in self.status or bool(self.status.get("lastAppliedRevision"))
+
+    @property
+    def recorded(self) -> Inventory:
+        """
+        Return what is recorded as ours.
+
+        Raises:
+            InventoryCorruptError: It cannot be read.
+
+        """
+        if self.begun:
+            return Inventory.parse(self.status.get("inventory"))
+        annotations = self.declared["metadata"].get("annotations") or {}
+        return Inventory.parse_ahead(str(annotations.get(AHEAD) or ""), self.uid)
 
     @property
     def uid(self) -> str:

@@ -1,5 +1,7 @@
 """
-A Kustomization is being deleted: delete or leave its objects, then let it go.
+The finalizer: hold a Kustomization before it has objects, and let it go when it is deleted.
+
+Before it goes, its objects are deleted or left.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -7,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from services.reconciler.core import conditions
 from services.reconciler.core.conditions import At
 from services.reconciler.core.deletion import about_end, deletes
-from services.reconciler.core.inventory import Inventory
+from services.reconciler.core.inventory import AHEAD, Inventory
 from services.reconciler.core.manifest import Refusal
 from services.reconciler.core.messages import left_behind, prune_failed
 from services.reconciler.core.refusals import barred_deletion
@@ -19,8 +21,6 @@ from shared.errors import StalledError
 from shared.model import ObjectKey
 from shared.runtime import Clock, point
 from shared.runtime.clock import rfc3339
-
-FINALIZER = "finalizers.fluxcd.io"
 
 # Deletes objects and returns what could not be deleted, with the reason.
 DeleteAll = Callable[[Lane, Iterable[ObjectKey]], Awaitable[dict[ObjectKey, str]]]
@@ -46,6 +46,17 @@ class Finalize:
         self._report = report
         self._clock = clock
 
+    async def hold(self, lane: Lane, ahead: Inventory | None = None) -> None:
+        """
+        Set our finalizer; what is to be applied first of all is recorded in the same write.
+        """
+        annotations = {AHEAD: ahead.to_annotation(lane.uid)} if ahead else {}
+        held = await self._declarations.set_finalizer(
+            lane.declared, present=True, annotations=annotations
+        )
+        lane.redeclare(held)
+        point("reconciler.finalizer-set")
+
     async def run(self, lane: Lane) -> Json | None:
         """
         Go on with the end of ``lane``.
@@ -54,7 +65,7 @@ class Finalize:
             None if it is done; else the status that says what it waits for.
 
         """
-        if FINALIZER not in lane.declared["metadata"].get("finalizers", ()):
+        if not lane.held:
             return None
         status = await self._end(lane)
         if status is None:
@@ -62,7 +73,7 @@ class Finalize:
         return status
 
     async def _end(self, lane: Lane) -> Json | None:
-        inventory = Inventory.parse(lane.status.get("inventory"))
+        inventory = lane.recorded
         try:
             declared = about_end(lane.declared)
         except StalledError as exc:

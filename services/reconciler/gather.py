@@ -72,7 +72,7 @@ class Gather:
         """
         Judge by what other lanes have recorded and declare whose the objects of ``lane`` are.
         """
-        found = Whose(recorded=Inventory.parse(lane.status.get("inventory")))
+        found = Whose(recorded=lane.recorded)
         now = self._clock.monotonic()
         patient = lane.undecided is None or now - lane.undecided < PATIENCE
         wanted = lane.claims.keys if lane.claims else frozenset()

@@ -4,7 +4,7 @@ The world as the reconciler needs it: a few roles, each behind its adapter and i
 Objects are plain JSON values as the API gives them.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -136,9 +136,11 @@ class Declarations(Protocol):
         Make ``status`` the status, only if ``obj`` is still the newest version.
         """
 
-    async def set_finalizer(self, obj: Json, *, present: bool) -> Json:
+    async def set_finalizer(
+        self, obj: Json, *, present: bool, annotations: Mapping[str, str] | None = None
+    ) -> Json:
         """
-        Add or remove our finalizer, only if ``obj`` is still the newest version.
+        Add or remove our finalizer and add annotations, only if ``obj`` is the newest version.
         """
 
     async def values(self, kind: str, namespace: str, name: str) -> dict[str, str] | None:

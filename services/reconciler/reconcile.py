@@ -23,12 +23,11 @@ from services.reconciler.core.schedule import After
 from services.reconciler.core.sources import Source
 from services.reconciler.declaration import Json
 from services.reconciler.fallback import Fallback
-from services.reconciler.finalize import FINALIZER, Finalize
+from services.reconciler.finalize import Finalize
 from services.reconciler.gather import ALLOW_EMPTY, Gather
 from services.reconciler.halt import Halt
 from services.reconciler.lane import Lane
 from services.reconciler.lanes import Lanes
-from services.reconciler.ports import Declarations
 from services.reconciler.prune import Prune
 from services.reconciler.recall import Recall
 from services.reconciler.render import Render, remember
@@ -73,14 +72,12 @@ class Reconcile:
     def __init__(
         self,
         steps: Steps,
-        declarations: Declarations,
         lanes: Lanes,
         *,
         no_cross_namespace_refs: bool,
         clock: Clock,
     ) -> None:
         self._steps = steps
-        self._declarations = declarations
         self._lanes = lanes
         self._no_cross = no_cross_namespace_refs
         self._clock = clock
@@ -95,10 +92,8 @@ class Reconcile:
             if lane.deleting:
                 return await self._end(lane)
             declared = lane.read()
-            if FINALIZER not in lane.declared["metadata"].get("finalizers", ()):
-                answer = await self._declarations.set_finalizer(lane.declared, present=True)
-                lane.redeclare(answer)
-                point("reconciler.finalizer-set")
+            if lane.begun and not lane.held:
+                await self._steps.finalize.hold(lane)  # somebody took our finalizer off
             if lane.suspended:
                 return await self._steps.halt.suspended(lane)
             return await self._begun(lane, declared, began)
@@ -232,11 +227,13 @@ class Reconcile:
         """
         Write ahead what will exist because of us, and that a revision is worked on which deletes.
         """
-        recorded = Inventory.parse(lane.status.get("inventory"))
         lane.inventory = plan.inventory
         self._lanes.recorded(lane)
+        short = len(plan.applies) < LONG_PASS
+        if not lane.held:
+            await self._steps.finalize.hold(lane, ahead=plan.inventory if short else None)
         prunes = plan.prunes and plan.may_prune and str(lane.rendered) != source.digest
-        if recorded.covers(plan.inventory) and not prunes and len(plan.applies) < LONG_PASS:
+        if lane.recorded.covers(plan.inventory) and not prunes and short:
             return
         at = self._steps.report.at(lane)
         status = conditions.progressing(lane.status, at, messages.PROGRESSING)

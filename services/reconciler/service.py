@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from services.reconciler.core.inventory import Inventory, InventoryCorruptError
+from services.reconciler.core.inventory import InventoryCorruptError
 from services.reconciler.core.sources import Source, from_announcement, from_object
 from services.reconciler.declaration import REQUESTED_AT, Json
 from services.reconciler.gather import ALLOW_EMPTY
@@ -186,7 +186,7 @@ class Service:
     def _begin(self, obj: Json) -> None:
         lane = Lane(obj, clock=self._work.clock)
         try:
-            lane.inventory = Inventory.parse(lane.status.get("inventory"))
+            lane.inventory = lane.recorded
         except InventoryCorruptError as exc:
             log.info("inventory unreadable", name=lane.name, error=exc.message)
         self._lanes.add(lane)

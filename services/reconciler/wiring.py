@@ -167,7 +167,6 @@ def _build(settings: Settings, world: _World) -> Service:
         receipts=receipts,
         reconcile=Reconcile(
             steps,
-            declarations,
             lanes,
             no_cross_namespace_refs=settings.no_cross_namespace_refs,
             clock=clock,

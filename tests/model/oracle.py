@@ -7,10 +7,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from services.reconciler.core.conditions import attempted_source
-from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.manifest import MANAGER, key_of
 from services.reconciler.core.owner import OWNER_NAME
 from services.reconciler.core.sources import Source
+from services.reconciler.declaration import Declaration
 from shared.model import Conditions
 from tests.fakes.reconciler.ports import kustomization_key
 from tests.unit.reconciler.world import config_key
@@ -105,7 +105,8 @@ class Oracle:
         }
 
     def _recorded(self, owner):
-        return set(Inventory.parse(self.world.status(owner).get("inventory")))
+        declared = self.world.declared(owner)
+        return set(Declaration(declared).recorded) if declared else set()
 
     def _watch(self, old, new):
         key = key_of(new or old)
@@ -296,7 +297,7 @@ class Oracle:
 
     def _ended(self, old):
         owner = old["metadata"]["name"]
-        spec, recorded = old["spec"], Inventory.parse((old.get("status") or {}).get("inventory"))
+        spec, recorded = old["spec"], Declaration(old).recorded
         left = {
             key.name: obj["metadata"]["uid"]
             for key, obj in self.world.api.objects.items()

@@ -11,6 +11,7 @@ from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.options import PREFIX
 from services.reconciler.core.owner import OWNER_NAME, Owner
 from services.reconciler.core.sources import Source
+from services.reconciler.declaration import Declaration
 from shared.kube.errors import AdmissionDenied
 from tests.fakes.reconciler.storm import Storm
 from tests.model.oracle import FIXED, OWNERS, Oracle, Revision, exists
@@ -245,7 +246,7 @@ class Stage(RuleBasedStateMachine):
             return
         if not declared["metadata"].get("finalizers"):
             return
-        known = Inventory.parse(self.world.status(owner).get("inventory"))
+        known = Declaration(declared).recorded
         if key in known:
             return
         with self.oracle.acting(None):

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from services.reconciler.ports import NOT_LEADER, Json
 from shared.errors import WaitingError
@@ -37,19 +37,24 @@ class KubeDeclarations:
         kind = await self._kube.resource(_GROUP, _KIND)
         return await self._kube.replace_status(kind, obj, status, manager=MANAGER)
 
-    async def set_finalizer(self, obj: Json, *, present: bool) -> Json:
+    async def set_finalizer(
+        self, obj: Json, *, present: bool, annotations: Mapping[str, str] | None = None
+    ) -> Json:
         """
-        Add or remove our finalizer, only if ``obj`` is still the newest version.
+        Add or remove our finalizer and add annotations, only if ``obj`` is the newest version.
         """
         self._fence()
         meta = obj["metadata"]
         others = [item for item in meta.get("finalizers", []) if item != FINALIZER]
         wanted = [*others, FINALIZER] if present else others
+        patch: Json = {"finalizers": wanted, "resourceVersion": meta["resourceVersion"]}
+        if annotations:
+            patch["annotations"] = dict(annotations)
         return await self._kube.merge_patch(
             await self._kube.resource(_GROUP, _KIND),
             meta["namespace"],
             meta["name"],
-            {"metadata": {"finalizers": wanted, "resourceVersion": meta["resourceVersion"]}},
+            {"metadata": patch},
             manager=MANAGER,
         )
 

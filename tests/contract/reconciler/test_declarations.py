@@ -127,6 +127,17 @@ async def test_an_old_version_is_not_written_over(port):
     assert "finalizers" not in newest["metadata"]
 
 
+async def test_annotations_come_with_the_finalizer_beside_those_of_others(port):
+    port.declare()
+    obj = await port.set_finalizer(
+        await port.read(port.ns, "app"), present=True, annotations={"a.dev/one": "1"}
+    )
+    obj = await port.set_finalizer(obj, present=True, annotations={"a.dev/two": "2"})
+    assert obj["metadata"]["annotations"] == {"a.dev/one": "1", "a.dev/two": "2"}
+    assert obj["metadata"]["finalizers"] == ["finalizers.fluxcd.io"]
+    assert obj["metadata"]["generation"] == 1
+
+
 async def test_the_finalizer_holds_a_deleted_object_until_it_is_taken_off(port):
     port.declare()
     obj = await port.set_finalizer(await port.read(port.ns, "app"), present=True)

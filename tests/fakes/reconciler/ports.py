@@ -10,7 +10,7 @@ import yaml
 from services.reconciler.core.manifest import key_of
 from services.reconciler.core.owner import OWNER_NAME
 from services.reconciler.core.rendering import Index, Looked, Rendered, RenderFailed, RenderRequest
-from services.reconciler.finalize import FINALIZER
+from services.reconciler.declaration import FINALIZER
 from services.reconciler.ports import Json, Kind, Notice, Seen, Snapshot
 from shared.artifact import File, Tree, encode_index, index, pack, unpack
 from shared.errors import TransientError, WaitingError
@@ -142,10 +142,14 @@ class FakeDeclarations:
         new["status"] = copy.deepcopy(status)
         return self.api.store(key_of(new), new)
 
-    async def set_finalizer(self, obj: Json, *, present: bool) -> Json:
+    async def set_finalizer(
+        self, obj: Json, *, present: bool, annotations: Mapping[str, str] | None = None
+    ) -> Json:
         new = self.api.newest(obj)
         others = [one for one in new["metadata"].get("finalizers", ()) if one != FINALIZER]
         new["metadata"]["finalizers"] = [*others, FINALIZER] if present else others
+        if annotations:
+            new["metadata"].setdefault("annotations", {}).update(annotations)
         return self.api.store(key_of(new), new)
 
     async def values(self, kind: str, namespace: str, name: str) -> dict[str, str] | None:

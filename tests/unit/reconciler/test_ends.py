@@ -475,7 +475,7 @@ async def test_health_that_does_not_come_fails_at_the_timeout_of_at_least_30_s(
     )
     process = world.start()
     await process.once()
-    assert world.condition() == ("Unknown", "Progressing")
+    assert world.status() == {}  # most rollouts are over before anybody has to hear of them
     world.clock.advance(seconds - 0.5)
     await process.follow()
     assert world.condition() == ("Unknown", "Progressing")

@@ -2,12 +2,15 @@
 A reconciler in memory: the outside stays, processes come and go, passes are made one by one.
 """
 
+from contextlib import suppress
+
 import yaml
 
-from services.reconciler.core.inventory import Inventory
+from services.reconciler.core.inventory import InventoryCorruptError
 from services.reconciler.core.ownership import owner_labels
 from services.reconciler.core.receipt import decode
 from services.reconciler.core.sources import Source
+from services.reconciler.declaration import Declaration
 from services.reconciler.lane import Lane
 from services.reconciler.lanes import Lanes
 from services.reconciler.ports import Ports
@@ -116,7 +119,8 @@ class World:
         return Conditions.from_json(self.status().get("conditions")).get(type_).message
 
     def recorded(self, name="app"):
-        return {key.name for key in Inventory.parse(self.status(name).get("inventory"))}
+        declared = self.declared(name)
+        return {key.name for key in Declaration(declared).recorded} if declared else set()
 
     def configs(self):
         return {
@@ -164,9 +168,7 @@ class Process:
         self.report, self.apply, self.prune = steps.report, steps.apply, steps.prune
         self.revert, self.conclude = steps.revert, steps.conclude
         self.halt, self.fallback = steps.halt, steps.fallback
-        self.reconcile = Reconcile(
-            steps, self.declarations, self.lanes, no_cross_namespace_refs=False, clock=clock
-        )
+        self.reconcile = Reconcile(steps, self.lanes, no_cross_namespace_refs=False, clock=clock)
         self.hear()
 
     async def owners(self, keys):
@@ -195,7 +197,8 @@ class Process:
             found.redeclare(self.world.declared(name))
             return found
         lane = Lane(self.world.declared(name), clock=self.world.clock)
-        lane.inventory = Inventory.parse(lane.status.get("inventory"))
+        with suppress(InventoryCorruptError):
+            lane.inventory = lane.recorded
         self.lanes.add(lane)
         for key in lane.inventory:
             lane.notice(key, self.world.api.find(key), listed=True)
