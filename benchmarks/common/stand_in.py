@@ -2,7 +2,7 @@
 The floor of the API itself: a bare client that also writes what a Kustomization is made of.
 
 A kind of our own with the schema of Kustomizations stands in for them, which nobody watches: each
-is declared, gets a finalizer, its inventory ahead of the four applies, and its result when the
+is declared, gets a finalizer with the inventory ahead of the four applies, and its result when the
 Deployment is Current. Nothing that keeps Kustomizations in the cluster, and leaks none of their
 objects in a crash, writes less.
 """
@@ -39,6 +39,7 @@ async def floor_of_writes(kube: Kube, namespace: str, names: Sequence[str], like
 
     """
     kind = await _served(kube)
+    held: dict[str, Json] = {}
     deployments = Watched(kube, await kube.resource("apps", "Deployment"), namespace)
     begin = time.monotonic()
     async with asyncio.timeout(TIMEOUT), asyncio.TaskGroup() as group:
@@ -47,11 +48,13 @@ async def floor_of_writes(kube: Kube, namespace: str, names: Sequence[str], like
 
         async def work() -> None:
             for name in waiting:
-                await _applied(kube, kind, namespace, name, like)
+                held[name] = await _held(kube, kind, namespace, name, like)
+                for one in objects(name, namespace, "v1"):
+                    await apply(kube, one)
 
         async def conclude(name: str) -> None:
             await deployments.when(name, lambda one: is_current(one) and image_tag(one) == "v1")
-            await kube.patch_status(kind, namespace, name, like["status"], manager=MANAGER)
+            await kube.replace_status(kind, held[name], like["status"], manager=MANAGER)
 
         working = [group.create_task(work()) for _ in range(PARALLEL)]
         await asyncio.gather(*working, *(conclude(name) for name in names))
@@ -59,16 +62,12 @@ async def floor_of_writes(kube: Kube, namespace: str, names: Sequence[str], like
     return time.monotonic() - begin
 
 
-async def _applied(kube: Kube, kind: Resource, namespace: str, name: str, like: Json) -> None:
+async def _held(kube: Kube, kind: Resource, namespace: str, name: str, like: Json) -> Json:
     meta = {"name": name, "namespace": namespace}
     declared = {"apiVersion": f"{STAND_IN}/v1", "kind": KIND, "metadata": meta}
     await kube.apply(kind, declared | {"spec": like["spec"]}, manager=MANAGER)
-    finalizer = {"metadata": {"finalizers": like["metadata"]["finalizers"]}}
-    await kube.merge_patch(kind, namespace, name, finalizer, manager=MANAGER)
-    ahead = {"inventory": like["status"]["inventory"]}
-    await kube.patch_status(kind, namespace, name, ahead, manager=MANAGER)
-    for one in objects(name, namespace, "v1"):
-        await apply(kube, one)
+    ahead = {key: like["metadata"][key] for key in ("finalizers", "annotations")}
+    return await kube.merge_patch(kind, namespace, name, {"metadata": ahead}, manager=MANAGER)
 
 
 async def _served(kube: Kube) -> Resource:

@@ -137,6 +137,15 @@ async def edited(world, lane):
     await later(world)
 
 
+async def test_a_pass_that_its_interval_brings_is_the_one_that_was_expected():
+    async with AsyncExitStack() as stack:
+        _, _, lane = await begun(stack)
+        lane.expected, lane.due = True, 0.0  # in line for a new revision, when its time comes
+        lane.wake.set()
+        await rest()
+        assert (lane.expected, lane.due == 0.0) == (False, False)
+
+
 @pytest.mark.parametrize("end", ["interval", "mode"])
 async def test_drift_that_nobody_wants_to_know_of_is_applied_over_in_time(end):
     async with AsyncExitStack() as stack:
