@@ -12,7 +12,6 @@ from datetime import datetime
 
 from services.reconciler.core.fights import PEACE, on_seen
 from services.reconciler.memory import Memory
-from shared.errors import SetpointError
 from shared.model import ObjectKey
 from shared.runtime import Clock
 
@@ -87,7 +86,7 @@ class Marks:
         known, certain = key in self.drifted, self.take(key)
         try:
             yield
-        except SetpointError:
+        except BaseException:
             if known:
                 self.put_back(key, certain=certain)
             raise
