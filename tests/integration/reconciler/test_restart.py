@@ -9,12 +9,11 @@ from tests.fixtures.reconciler import config, workload
 
 POINTS = [
     "reconciler.finalizer-set",
-    "reconciler.inventory-written",
     "reconciler.applied",
     "reconciler.stage-applied",
     "reconciler.receipts-saved",
 ]
-LATER_POINTS = ["reconciler.pruned", "reconciler.all-pruned"]
+LATER_POINTS = ["reconciler.inventory-written", "reconciler.pruned", "reconciler.all-pruned"]
 
 
 def versions(rec):
