@@ -53,6 +53,7 @@ TYPES = {
 }
 DEAD = "dead"
 OTHERS = tuple(name for name in TYPES if name != DEAD)
+REASONS = 5  # of dead letters, in the result
 PATIENCE = 30.0  # seconds without any delivery, after which what is missing counts as lost
 Json = dict[str, Any]
 
@@ -93,7 +94,10 @@ class Events:
         say("the dead Provider gets an address that answers")
         phases["the dead one is back"] = await self._measured([DEAD], begun=self._back())
         following.cancel()
-        letters = await self.bus.state("DEADLETTERS")
+        letters = [
+            one.envelope.payload
+            async for one in self.bus.read(subjects.DEADLETTERS, "deadletters.>")
+        ]
         order = await self._order()
         return {
             "dead": dead,
@@ -107,7 +111,10 @@ class Events:
                 for name, type_ in TYPES.items()
             },
             "dead_one": says,
-            "dead_letters": int(letters.get("messages", 0)),
+            "dead_letters": len(letters),
+            "dead_letters_because": sorted(
+                {f"{one['subject']}: {one['reason']}" for one in letters}
+            )[:REASONS],
             "others_came": self.arrived.others,
             "notifier_peak_mb": round(usage(self.system.service.pid).peak, 1),
         }
@@ -286,7 +293,14 @@ def main() -> None:
     result = asyncio.run(measure(given.count, given.steady, given.every, given.dead))
     print(table(speeds(result["phases"])), end="\n\n")
     print(table(verdicts(result["providers"])))
-    more = ("dead_one", "dead_letters", "others_came", "not_in_the_stream", "notifier_peak_mb")
+    more = (
+        "dead_one",
+        "dead_letters",
+        "dead_letters_because",
+        "others_came",
+        "not_in_the_stream",
+        "notifier_peak_mb",
+    )
     for key in more:
         print(f"{key.replace('_', ' ')}: {result[key]}")
     write("events", result)
