@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from services.reconciler.core.drift import not_newer
-from services.reconciler.core.inventory import AHEAD, Inventory
+from services.reconciler.core.first_pass import ahead, begun, status_of
+from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.owner import Owner
 from shared.api import Kustomization
 from shared.model import Conditions, Digest
@@ -26,6 +27,7 @@ class Declaration:
         self.namespace: str = meta["namespace"]
         self.name: str = meta["name"]
         self.declared = declared
+        self._status = status_of(declared)
         self.base = declared  # what the pass judged: a newer one may come while it works
         self._read: tuple[Json, Kustomization] | None = None
         self.owner = Owner(name=self.name, namespace=self.namespace)
@@ -50,10 +52,9 @@ class Declaration:
     @property
     def status(self) -> Json:
         """
-        Return the status as it was last seen or written.
+        Return the status as it was last seen or written, or what the first pass is about to do.
         """
-        status: Json = self.declared.get("status") or {}
-        return status
+        return self._status
 
     def read(self) -> Kustomization:
         """
@@ -92,9 +93,9 @@ class Declaration:
     @property
     def begun(self) -> bool:
         """
-        Say whether the status tells what was applied; before, an annotation may.
+        Say whether the status tells what was applied; before, the annotation does.
         """
-        return "inventory" in self.status or bool(self.status.get("lastAppliedRevision"))
+        return begun(self.declared)
 
     @property
     def recorded(self) -> Inventory:
@@ -105,10 +106,8 @@ class Declaration:
             InventoryCorruptError: It cannot be read.
 
         """
-        if self.begun:
-            return Inventory.parse(self.status.get("inventory"))
-        annotations = self.declared["metadata"].get("annotations") or {}
-        return Inventory.parse_ahead(str(annotations.get(AHEAD) or ""), self.uid)
+        ahead(self.declared)  # what cannot be read must not pass for nothing
+        return Inventory.parse(self.status.get("inventory"))
 
     @property
     def uid(self) -> str:
@@ -159,6 +158,7 @@ class Declaration:
         ):
             return False
         self.declared = declared
+        self._status = status_of(declared)
         named = self._named()
         if named != self.depends_on:
             self.depends_on = named

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from services.reconciler.core import conditions
 from services.reconciler.core.conditions import At
 from services.reconciler.core.deletion import about_end, deletes
-from services.reconciler.core.inventory import AHEAD, Inventory
+from services.reconciler.core.first_pass import AHEAD, to_annotation
+from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.manifest import Refusal
 from services.reconciler.core.messages import left_behind, prune_failed
 from services.reconciler.core.refusals import barred_deletion
@@ -17,7 +18,7 @@ from services.reconciler.lane import Lane
 from services.reconciler.ports import Cluster, Declarations, Json
 from services.reconciler.report import Report
 from shared.api import Kustomization
-from shared.errors import StalledError
+from shared.errors import SetpointError, StalledError, TransientError
 from shared.model import ObjectKey
 from shared.runtime import Clock, point
 from shared.runtime.clock import rfc3339
@@ -46,14 +47,21 @@ class Finalize:
         self._report = report
         self._clock = clock
 
-    async def hold(self, lane: Lane, ahead: Inventory | None = None) -> None:
+    async def hold(self, lane: Lane, ahead: Json | None = None) -> None:
         """
-        Set our finalizer; what is to be applied first of all is recorded in the same write.
+        Set our finalizer; the status that a first pass writes ahead is a part of the same write.
         """
-        annotations = {AHEAD: ahead.to_annotation(lane.uid)} if ahead else {}
-        held = await self._declarations.set_finalizer(
-            lane.declared, present=True, annotations=annotations
-        )
+        annotations = {AHEAD: to_annotation(ahead, lane.uid)} if ahead and not lane.begun else {}
+        try:
+            held = await self._declarations.set_finalizer(
+                lane.declared, present=True, annotations=annotations
+            )
+        except SetpointError as exc:
+            if exc.reason != "NotFound":
+                raise
+            # It was deleted a moment ago: the watch tells us, and nobody else has to hear of it.
+            raise TransientError(exc.message, reason="Conflict") from exc
+        lane.base = held
         lane.redeclare(held)
         point("reconciler.finalizer-set")
 

@@ -72,7 +72,7 @@ class Gather:
         """
         Judge by what other lanes have recorded and declare whose the objects of ``lane`` are.
         """
-        found = Whose(recorded=lane.recorded)
+        found = Whose(recorded=_recorded(lane))
         now = self._clock.monotonic()
         patient = lane.undecided is None or now - lane.undecided < PATIENCE
         wanted = lane.claims.keys if lane.claims else frozenset()
@@ -206,3 +206,12 @@ class Gather:
             exists=True if key in lane.memory.versions else None,
             options=lane.memory.options.get(key),
         )
+
+
+def _recorded(lane: Lane) -> Inventory:
+    """
+    Return what is recorded; in a first pass what we know ourselves, too.
+
+    Whoever replaces a Kustomization cannot take its status away, but the annotation.
+    """
+    return lane.recorded if lane.begun else lane.recorded.union(lane.inventory)

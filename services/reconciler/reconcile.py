@@ -227,11 +227,13 @@ class Reconcile:
         """
         Write ahead what will exist because of us, and that a revision is worked on which deletes.
         """
+        self._steps.report.check(lane)
         lane.inventory = plan.inventory
         self._lanes.recorded(lane)
         short = len(plan.applies) < LONG_PASS
         if not lane.held:
-            await self._steps.finalize.hold(lane, ahead=plan.inventory if short else None)
+            ahead = self._attempted(source, conditions.with_inventory({}, plan.inventory))
+            await self._steps.finalize.hold(lane, ahead=ahead if short else None)
         prunes = plan.prunes and plan.may_prune and str(lane.rendered) != source.digest
         if lane.recorded.covers(plan.inventory) and not prunes and short:
             return

@@ -12,6 +12,7 @@ import structlog
 from services.reconciler.core import conditions
 from services.reconciler.core.conditions import At
 from services.reconciler.core.events import event
+from services.reconciler.core.first_pass import status_of
 from services.reconciler.core.masking import SecretValues
 from services.reconciler.core.receipt import Saved, encode
 from services.reconciler.declaration import Json
@@ -147,10 +148,7 @@ class Report:
 
         """
         for _ in range(_TRIES):
-            # Whether a watch or a conflict told of it: what others wrote is not written over.
-            why = _overtaken(lane)
-            if why:
-                raise OvertakenError(f"Kustomization {lane.namespace}/{lane.name}: {why}")
+            self.check(lane)
             wanted = _on_top(lane, status)
             if conditions.merge_patch(lane.status, wanted) is None:
                 return
@@ -168,6 +166,18 @@ class Report:
             f"the status of Kustomization {lane.namespace}/{lane.name} is written by somebody else "
             "all the time: is a second reconciler running?"
         )
+
+    def check(self, lane: Lane) -> None:
+        """
+        See that the declaration is the one that was judged: a watch may have told of another.
+
+        Raises:
+            OvertakenError: It is not; what others wrote is not written over.
+
+        """
+        why = _overtaken(lane)
+        if why:
+            raise OvertakenError(f"Kustomization {lane.namespace}/{lane.name}: {why}")
 
     async def _read_again(self, lane: Lane) -> None:
         newest = await self._declarations.read(lane.namespace, lane.name)
@@ -210,7 +220,7 @@ def _on_top(lane: Lane, status: Json) -> Json:
 
     They may be newer than what it was made from: by a write of ours whose answer was lost.
     """
-    before, now = lane.base.get("status") or {}, lane.status
+    before, now = status_of(lane.base), lane.status
     kept = {key: now[key] for key in _FACTS if key in now and status.get(key) == before.get(key)}
     return {**status, **kept}
 
@@ -222,7 +232,7 @@ def _overtaken(lane: Lane) -> str:
     before, now = lane.base, lane.declared
     if before["metadata"].get("generation") != now["metadata"].get("generation"):
         return "its spec changed while it was worked on"
-    old, new = before.get("status") or {}, now.get("status") or {}
+    old, new = status_of(before), status_of(now)
     if old.get("inventory") != new.get("inventory"):
         return "another process recorded objects, which must not be forgotten"
     recorded = conditions.attempted_source(new)

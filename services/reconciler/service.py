@@ -139,7 +139,7 @@ class Service:
         # Who has to render comes first, before the slots are full of those that only take note.
         urgencies = [(urgency_of(lane, index), lane) for lane in users]
         for urgency, lane in sorted(urgencies, key=itemgetter(0)):
-            if urgency is Urgency.ROUTINE and lane.claims is not None:
+            if urgency is Urgency.ROUTINE and lane.claims and self._stands_by(lane, source):
                 lane.claims = replace(lane.claims, digest=source.digest)  # renders the same
                 self._bystanders.add(lane)
             else:
@@ -147,6 +147,13 @@ class Service:
         used = {Digest.parse(lane.source.digest) for lane in self._lanes if lane.source}
         used |= {lane.rendered for lane in self._lanes if lane.rendered is not None}
         self._artifacts.keep(frozenset(used))
+
+    def _stands_by(self, lane: Lane, source: Source) -> bool:
+        """
+        Say whether nobody waits for a lane that renders the same, and what it claims holds.
+        """
+        waits = lane.waiting or lane.undecided is not None or not _is_ready(lane.believed)
+        return not waits and self._lanes.neighbour(lane).digest == source.digest
 
     async def _on_declared(self, notice: Notice) -> None:
         match notice:

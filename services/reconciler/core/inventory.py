@@ -2,11 +2,9 @@
 The recorded set of objects that may exist because of us.
 
 Written before the apply as the union of old and new, trimmed after a confirmed deletion: a crash at
-any point leaves a superset, never a leak. It stands in the status; what a first pass is about to
-apply stands in an annotation, which is the same write as the finalizer.
+any point leaves a superset, never a leak.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -15,8 +13,6 @@ from typing import Any, Self
 from services.reconciler.core.manifest import Desired, version_of
 from shared.errors import StalledError
 from shared.model import ObjectKey
-
-AHEAD = "setpoint.dev/inventory"  # annotation: what the first pass applies
 
 
 class InventoryCorruptError(StalledError):
@@ -60,26 +56,6 @@ class Inventory:
                 " status.inventory to start anew (objects removed from Git before that stay)"
             ) from error
         return cls(entries)
-
-    @classmethod
-    def parse_ahead(cls, annotation: str, uid: str) -> Self:
-        """
-        Read the annotation; empty if it was written about another object, or copied from one.
-
-        Raises:
-            InventoryCorruptError: It cannot be read.
-
-        """
-        try:
-            found = json.loads(annotation or "{}")
-            if not annotation or found["uid"] != uid:
-                return cls.empty()
-            return cls.parse(found)
-        except (KeyError, TypeError, ValueError, RecursionError, InventoryCorruptError) as error:
-            raise InventoryCorruptError(
-                f"annotation {AHEAD} cannot be read; remove it (objects that were applied and are"
-                " not declared any more stay)"
-            ) from error
 
     @classmethod
     def of(cls, desired: Iterable[Desired]) -> Self:
@@ -126,12 +102,6 @@ class Inventory:
         Return the form of ``status.inventory``.
         """
         return {"entries": [{"id": k.inventory_id, "v": v} for k, v in self.entries.items()]}
-
-    def to_annotation(self, uid: str) -> str:
-        """
-        Return the form of the annotation about the Kustomization with this uid.
-        """
-        return json.dumps({"uid": uid, **self.to_json()}, separators=(",", ":"))
 
     def __contains__(self, key: ObjectKey) -> bool:
         return key in self.entries

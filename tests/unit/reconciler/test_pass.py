@@ -2,17 +2,13 @@
 One pass: what is written before what, and what ends it.
 """
 
-import json
-
 import pytest
 
-from services.reconciler.core.inventory import AHEAD
 from services.reconciler.core.schedule import After
 from shared.kube.errors import AdmissionDenied, ServerFailed, Unreachable
 from shared.messages import Event
 from tests.fakes.reconciler.mortal import Switch
-from tests.fakes.reconciler.ports import kustomization_key
-from tests.unit.reconciler.world import Process, World, config, config_key, survives
+from tests.unit.reconciler.world import Process, World, config, config_key
 
 
 @pytest.fixture
@@ -35,12 +31,8 @@ def attempt(sequence, uid="source-1"):
     return {"lastAttempted": {"sourceUID": uid, "sequence": sequence}}
 
 
-def inventory_ids(*names):
-    return [f"ns_{name}__ConfigMap" for name in names]
-
-
 def inventory(*names):
-    return {"inventory": {"entries": [{"id": id_, "v": "v1"} for id_ in inventory_ids(*names)]}}
+    return {"inventory": {"entries": [{"id": f"ns_{n}__ConfigMap", "v": "v1"} for n in names]}}
 
 
 async def test_the_inventory_is_written_before_the_first_apply(world):
@@ -48,59 +40,6 @@ async def test_the_inventory_is_written_before_the_first_apply(world):
     process.switch.meanwhile("Cluster.apply", lambda: seen.append(world.recorded()))
     await process.settle()
     assert seen == [{"one", "two"}]
-
-
-async def test_what_a_first_pass_applies_is_recorded_with_the_finalizer(world):
-    process = world.start()
-    await process.settle()
-    calls = [call for call in process.switch.calls if call.startswith("Declarations.")]
-    assert calls == ["Declarations.set_finalizer", "Declarations.write_status"]
-
-
-async def test_a_first_pass_that_takes_long_says_so_and_records_in_the_status(world, monkeypatch):
-    monkeypatch.setattr("services.reconciler.reconcile.LONG_PASS", 2)
-    process, seen = world.start(), []
-    process.switch.meanwhile("Cluster.apply", lambda: seen.append(world.status()))
-    await process.settle()
-    assert [one["id"] for one in seen[0]["inventory"]["entries"]] == inventory_ids("one", "two")
-    assert AHEAD not in world.declared()["metadata"].get("annotations", {})
-
-
-async def died_in_its_first_pass(world):
-    switch = Switch()
-    switch.meanwhile("Receipts.save", switch.die)
-    assert not await survives(world.start(switch))
-    assert world.status() == {}
-    assert world.configs()
-
-
-async def test_who_dies_in_a_first_pass_leaves_nothing_behind_that_is_not_declared_any_more(world):
-    await died_in_its_first_pass(world)
-    world.push(config("three"))
-    await world.start().settle()
-    assert (set(world.configs()), world.recorded()) == ({"three"}, {"three"})
-
-
-async def test_what_died_in_its_first_pass_is_deleted_with_all_that_it_made(world):
-    await died_in_its_first_pass(world)
-    world.api.delete(kustomization_key("ns", "app"))
-    await world.start().settle()
-    assert (world.configs(), world.declared()) == ({}, None)
-
-
-@pytest.mark.parametrize("stale", ["another", "begun"])
-async def test_an_annotation_that_does_not_speak_of_what_is_there_now_counts_for_nothing(
-    world, process, stale
-):
-    # Copied from another one, or of a first pass that is long over: what it names may be let go.
-    uid = "another" if stale == "another" else world.declared()["metadata"]["uid"]
-    world.declare(annotations={AHEAD: json.dumps({"uid": uid, **inventory("lost")["inventory"]})})
-    if stale == "another":
-        world.write_status(dict.fromkeys(world.status()))
-    world.api.apply(config("lost") | {"metadata": world.api.find(config_key("one"))["metadata"]})
-    assert "lost" not in world.recorded()
-    await process.settle()
-    assert world.recorded() == {"one", "two"}
 
 
 async def test_the_inventory_has_old_and_new_until_the_deletion_is_accepted(world, process):
@@ -356,16 +295,6 @@ async def test_the_receipts_are_saved_before_the_status(world, process):
     await process.settle()
     calls = process.switch.calls
     assert calls.index("Receipts.save") < calls.index("Declarations.write_status")
-
-
-@pytest.mark.parametrize("text", ["nonsense", "[]", "{}", '{"uid": "%s", "entries": [1]}'])
-async def test_an_annotation_that_cannot_be_read_stops_everything(world, text):
-    uid = world.declared()["metadata"]["uid"]
-    world.declare(annotations={AHEAD: text.replace("%s", uid)})
-    assert (await world.start().settle()).after is After.FAILURE
-    assert world.condition("Stalled") == ("True", "ReconciliationFailed")
-    assert f"annotation {AHEAD} cannot be read; remove it" in world.message()
-    assert world.configs() == {}
 
 
 async def test_an_inventory_that_cannot_be_read_stops_everything(world, process):

@@ -12,8 +12,10 @@ from services.reconciler.lane import Lane
 from services.reconciler.slots import Slots, Urgency
 from services.reconciler.unhurried import LATE, PACE, Bystanders
 from tests.fakes.clock import FakeClock
+from tests.fakes.reconciler.mortal import Switch
+from tests.model.running import HastyClock, Running
 from tests.unit.reconciler.working import rest
-from tests.unit.reconciler.world import World, config
+from tests.unit.reconciler.world import World, config, config_key
 
 
 @pytest.fixture
@@ -116,6 +118,92 @@ async def test_where_others_press_for_long_nobody_waits_for_each_of_them_anew(
         clock.advance(PACE)
         await rest()
         assert asked(lanes) == ["a", "b"]
+
+
+def text(*names):
+    return yaml.safe_dump_all([config(name) for name in names])
+
+
+async def served(world, **files):
+    """The service at a first revision, at rest."""
+    running = Running(world, Switch())
+    await said(running, **files)
+    assert await running.turns()
+    return running
+
+
+async def said(running, **files):
+    running.world.push(**files)
+    await running.look(running.world.source)
+
+
+def lane_of(running, name):
+    return running.lanes.get("ns", name)
+
+
+async def test_a_broken_commit_that_is_taken_back_is_looked_at_at_once():
+    world = World(HastyClock())
+    world.declare(path="./app")
+    good = {"app/x.yaml": text("one")}
+    running = await served(world, **good)
+    await said(running, **{"app/x.yaml": "a: [b"})
+    await running.turns()
+    assert world.condition() == ("False", "BuildFailed")
+    await said(running, **good, **{"notes.txt": "the same again"})
+    assert lane_of(running, "app").due == 0.0
+
+
+async def test_what_a_lane_claims_while_it_waits_is_not_taken_for_what_it_rendered_before():
+    world = World(HastyClock())
+    for name in ("base", "first", "second"):
+        depends = {"dependsOn": [{"name": "base"}]} if name == "first" else {}
+        world.declare(name=name, path=f"./{name}", **depends)
+
+    def files(value, first, second):
+        base = yaml.safe_dump(config("base", a=value))
+        return {
+            "base/x.yaml": base,
+            "first/x.yaml": text("f", *first),
+            "second/x.yaml": text("s", *second),
+        }
+
+    running = await served(world, **files("1", ["moved"], []))
+    await said(running, **files("2", [], ["moved"]))
+    first, second = lane_of(running, "first"), lane_of(running, "second")
+    await turn(running, first)  # it waits for base, and claims no more what moves
+    await turn(running, second)
+    await said(running, **files("3", ["moved"], []))
+    assert first.claims.digest != world.source.digest
+    await running.turns()
+    assert config_key("moved") not in world.cluster.deleted
+
+
+async def turn(running, lane):
+    lane.wake.clear()
+    await running._turn(lane)
+
+
+async def test_an_index_that_comes_late_says_nothing_of_a_revision_that_came_meanwhile():
+    world = World(HastyClock())
+    world.declare(path="./app")
+    running = await served(world, **{"app/x.yaml": text("one")})
+    lane, held, free = lane_of(running, "app"), asyncio.Event(), asyncio.Event()
+    index = world.artifacts.index
+
+    async def late(digest, index_digest):
+        held.set()
+        await free.wait()
+        return await index(digest, index_digest)
+
+    world.artifacts.index = late
+    second = world.push(**{"app/x.yaml": text("one"), "notes.txt": "2"})
+    coming = asyncio.create_task(running.look(second))
+    await held.wait()
+    world.artifacts.index = index
+    await said(running, **{"app/x.yaml": text("one"), "notes.txt": "3"})
+    free.set()
+    await coming
+    assert lane.claims.digest == world.source.digest
 
 
 def folders(value):
