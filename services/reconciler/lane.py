@@ -96,9 +96,12 @@ class Lane(Declaration):
     def pressing(self) -> Urgency:
         """
         Return how urgent it is that the lane works: what has drifted for certain comes first.
+
+        Of a change that is applied and not told yet the end is waited for as the change was.
         """
-        drifted = not self.resting and any(self.marks.drifted.values())
-        return Urgency.NOW if drifted else self.urgency
+        if not self.resting and any(self.marks.drifted.values()):
+            return Urgency.NOW
+        return self.urgency if self.untold is None else min(self.urgency, Urgency.CHANGED)
 
     @property
     def resting(self) -> bool:

@@ -71,6 +71,7 @@ class Slots:
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._pressing = 0  # turns that somebody waits for, under way or yet to come
+        self._awaited: set[object] = set()
         self._since = 0.0  # when the first of them came, in the loop's seconds
         self._calm = asyncio.Event()
         self._calm.set()
@@ -97,7 +98,7 @@ class Slots:
 
     async def calm(self, *, unless: asyncio.Event) -> None:
         """
-        Wait until no turn is under way or due that a change or a person asked for.
+        Wait until no turn is under way or due that a change or a person asked for, nor is awaited.
 
         Such turns wait for the renderer and the API server, and slots are free meanwhile: the
         others let them go first all the same, but not for ever, and not if something wakes them.
@@ -112,19 +113,33 @@ class Slots:
             for end in ends:
                 end.cancel()
 
+    def awaits(self, who: object, *, yes: bool) -> None:
+        """
+        Let the others wait also for a lane without a turn: it watches how its change rolls out.
+        """
+        if yes:
+            self._awaited.add(who)
+        else:
+            self._awaited.discard(who)
+        self._weigh()
+
     @contextmanager
     def _pressed(self, urgency: Urgency) -> Iterator[None]:
         pressing = urgency <= Urgency.CHANGED
         self._pressing += pressing
-        if self._pressing and self._calm.is_set():
-            self._calm.clear()
-            self._since = asyncio.get_running_loop().time()
+        self._weigh()
         try:
             yield
         finally:
             self._pressing -= pressing
-            if not self._pressing:
-                self._calm.set()
+            self._weigh()
+
+    def _weigh(self) -> None:
+        if not self._pressing and not self._awaited:
+            self._calm.set()
+        elif self._calm.is_set():
+            self._calm.clear()
+            self._since = asyncio.get_running_loop().time()
 
     async def _acquire(self, urgency: Urgency) -> None:
         if self._free > 0 and not any(self._waiting.values()):

@@ -95,7 +95,9 @@ class Work:
                 if lane.pressing >= Urgency.ROUTINE:
                     await self._slots.calm(unless=lane.wake)
                 async with self._slots.take(lane.pressing):
+                    self._slots.awaits(lane, yes=False)
                     ended = await self._turn(lane)
+                    self._slots.awaits(lane, yes=lane.untold is not None and not lane.removed)
                 if ended is not None and ended.later is not None and not lane.removed:
                     await self._tell_later(lane, ended.later)
             except SetpointError as exc:

@@ -6,10 +6,13 @@ before it began is answered by it.
 """
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from services.source.core.declaration import FINALIZER
 from shared.api.meta import REQUESTED_AT
+from shared.kube.errors import Conflict
 from shared.runtime import Clock
 
 Json = dict[str, Any]
@@ -21,7 +24,8 @@ class Lane:
     The newest version of one declared source, and when to look at it.
 
     A pass works on the version with which it began and its own writes of it: ``working``. What the
-    watch shows meanwhile makes those writes conflict, and is what the next pass works on.
+    watch shows meanwhile makes those writes conflict, and is what the next pass works on. One whose
+    source is deleted or has another spec is not waited for: its origin may never answer.
     """
 
     def __init__(self, obj: Json, clock: Clock) -> None:
@@ -38,6 +42,7 @@ class Lane:
         self._woken = asyncio.Event()
         self._settled = interest(obj)
         self._running = False
+        self._limit: asyncio.Timeout | None = None
 
     def see(self, obj: Json) -> None:
         """
@@ -45,11 +50,34 @@ class Lane:
         """
         if version(obj) <= version(self.obj) and uid(obj) == uid(self.obj):
             return
-        # Our own status writes come back while a pass runs; afterwards a missing artifact is news.
-        lost = not self._running and artifact(obj) != artifact(self.obj)
+        lost = artifact(obj) != artifact(self.obj)
         self.obj = obj
-        if interest(obj) != self._settled or lost:
-            self.poke()
+        if not self._running:
+            if lost or interest(obj) != self._settled:
+                self.poke()
+        elif self._limit and wish(obj) != wish(self.working):
+            self._limit.reschedule(asyncio.get_running_loop().time())
+
+    @asynccontextmanager
+    async def until_overtaken(self) -> AsyncGenerator[None]:
+        """
+        End what runs inside as soon as it works on what is not wished any more.
+
+        Raises:
+            Conflict: It was ended; the next pass works on the newest version.
+
+        """
+        try:
+            async with asyncio.timeout(None) as limit:
+                self._limit = limit
+                try:
+                    yield
+                finally:
+                    self._limit = None
+        except TimeoutError as exc:
+            if not limit.expired():
+                raise
+            raise Conflict("the source was deleted or changed while a pass ran") from exc
 
     def wrote(self, obj: Json) -> None:
         """
@@ -76,8 +104,11 @@ class Lane:
         """
         Return when a pass is to begin.
         """
-        if self._running and artifact(self.obj) != artifact(self.working):
-            self.poke()  # somebody changed it behind our write, before this pass ended
+        # Our own writes come back while a pass runs; what is different after it is somebody else's.
+        if self._running and (
+            artifact(self.obj) != artifact(self.working) or interest(self.obj) != self._settled
+        ):
+            self.poke()
         self._running = False
         while not self._woken.is_set() and not self._is_due():
             await self._pause()
@@ -118,6 +149,14 @@ def interest(obj: Json) -> Interest:
         bool(meta.get("deletionTimestamp")),
         FINALIZER in (meta.get("finalizers") or ()),
     )
+
+
+def wish(obj: Json) -> Interest:
+    """
+    Return what a running pass cannot do without: once it has changed, all its writes conflict.
+    """
+    meta = obj["metadata"]
+    return meta.get("uid"), meta.get("generation"), bool(meta.get("deletionTimestamp"))
 
 
 def artifact(obj: Json) -> object:

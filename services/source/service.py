@@ -157,7 +157,8 @@ class SourceService:
             await lane.wait()
             began = self._clock.monotonic()
             try:
-                lane.again(await self._pass(lane, bound))
+                async with lane.until_overtaken():
+                    lane.again(await self._pass(lane, bound))
             except SetpointError as exc:
                 lane.failures += 1
                 conflict = isinstance(exc, Conflict) and lane.failures <= _CONFLICTS

@@ -173,7 +173,7 @@ class FakeDeclarations:
             else:
                 status[key] = copy.deepcopy(value)
         self.writes.append(patch)
-        return self._store(_key(obj), new)
+        return await self._answer(self._store(_key(obj), new))
 
     async def set_finalizer(self, obj: Json, *, present: bool) -> Json:
         new = self._newest(obj)
@@ -181,10 +181,17 @@ class FakeDeclarations:
         if not present and new["metadata"].get("deletionTimestamp"):
             self._remove(_key(obj))
             return new
-        return self._store(_key(obj), new)
+        return await self._answer(self._store(_key(obj), new))
 
     async def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         return self.secrets.get((namespace, name))
+
+    @staticmethod
+    async def _answer(obj: Json) -> Json:
+        # A watch is often faster than the answer to the write that it shows.
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return obj
 
     def _newest(self, obj: Json) -> Json:
         now = self.objects.get(_key(obj))

@@ -2,10 +2,12 @@
 The work of a lane: what happens next when a pass could not be finished.
 """
 
+import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
 
+from services.reconciler.core.health import Health, Status
 from services.reconciler.slots import Slots, Urgency
 from shared.errors import TransientError
 from shared.kube.errors import Unreachable
@@ -114,13 +116,82 @@ async def test_a_status_that_nobody_waits_for_lets_a_change_go_first_but_not_for
         assert world.status()["lastAppliedRevision"] == later
 
 
-async def begun(stack, **spec):
+OTHER = config_key("other")
+CHECKS = [{"apiVersion": "v1", "kind": "ConfigMap", "name": "other", "namespace": "ns"}]
+
+
+async def rolling(stack, slots):
+    """A lane whose change is applied and whose health is awaited; the status says nothing yet."""
+    world, process, lane = await begun(stack, slots, healthChecks=CHECKS)
+    lane.memory.health[OTHER] = Health(Status.CURRENT)
+    lane.health_moved.set()
+    lane.wake.set()
+    await later(world)
+    assert world.condition("Healthy") == ("True", "Succeeded")
+    world.push(config("one", a="2"))
+    lane.memory.health[OTHER] = Health(Status.IN_PROGRESS, "rolls out")
+    process.hear()
+    lane.request(Urgency.CHANGED)
+    await rest()
+    assert world.configs()["one"] == {"a": "2"}
+    assert lane.untold is not None
+    return world, process, lane
+
+
+async def calm(slots):
+    task = asyncio.create_task(slots.calm(unless=asyncio.Event()))
+    await rest()
+    if done := task.done():
+        await task
+    task.cancel()
+    return done
+
+
+async def test_others_let_the_end_of_a_quick_rollout_be_told_first(monkeypatch):
+    monkeypatch.setattr("services.reconciler.slots.AHEAD", 30)
+    slots = Slots(2)
+    async with AsyncExitStack() as stack:
+        world, _, lane = await rolling(stack, slots)
+        assert not await calm(slots)
+        lane.memory.health[OTHER] = Health(Status.CURRENT)
+        lane.health_moved.set()
+        lane.wake.set()
+        await rest()
+        assert world.status()["lastAppliedRevision"] == world.source.revision
+        assert await calm(slots)
+
+
+@pytest.mark.parametrize("end", ["lasts", "removed", "fails"])
+async def test_others_do_not_wait_for_a_rollout_that_nothing_will_be_told_of_soon(end, monkeypatch):
+    monkeypatch.setattr("services.reconciler.slots.AHEAD", 30)
+    slots = Slots(2)
+    async with AsyncExitStack() as stack:
+        world, process, lane = await rolling(stack, slots)
+        match end:
+            case "lasts":
+                world.clock.advance(1)
+            case "removed":
+                process.lanes.remove(lane)
+            case "fails":
+                lane.memory.health[OTHER] = Health(Status.CURRENT)
+                process.switch.meanwhile("Declarations.write_status", refused)
+        lane.health_moved.set()
+        lane.wake.set()
+        await rest()
+        assert await calm(slots)
+
+
+def refused():
+    raise TransientError("no room")
+
+
+async def begun(stack, slots=None, **spec):
     world = World()
     world.push(config("one"), config("two"))
     world.declare(**spec)
     process = world.start()
     lane = await process.lane()
-    await stack.enter_async_context(working(world, process, lane, process.reconcile))
+    await stack.enter_async_context(working(world, process, lane, process.reconcile, slots))
     await later(world)
     return world, process, lane
 

@@ -344,6 +344,43 @@ async def test_a_process_that_lives_for_seconds_frees_the_disk_of_what_is_not_in
     assert len(world.store.kept) == 1
 
 
+async def test_the_first_pass_looks_once(world):
+    world.declarations.declare("app")
+    await world.settle()
+    assert world.condition() == ("True", "Succeeded")
+    assert len(world.origin.questions) == 1
+
+
+@pytest.fixture
+async def hanging(world):
+    """An origin that never answers the first question."""
+
+    async def hang():
+        world.origin.during = None
+        await asyncio.Event().wait()
+
+    world.origin.during = hang
+    world.declarations.declare("app")
+    await world.settle()
+    assert len(world.origin.questions) == 1
+    assert world.condition() != ("True", "Succeeded")
+    return world
+
+
+async def test_a_deleted_source_does_not_wait_for_its_origin(hanging):
+    hanging.declarations.delete("app")
+    await hanging.settle()
+    assert hanging.declarations.objects == {}
+
+
+async def test_a_mended_spec_does_not_wait_for_the_origin_that_it_had(hanging):
+    hanging.declarations.declare("app", url="https://git.example.com/another")
+    await hanging.settle()
+    assert hanging.origin.questions[-1].location.path == "/another"
+    assert hanging.condition() == ("True", "Succeeded")
+    assert hanging.status["observedGeneration"] == 2
+
+
 async def test_two_sources_do_not_wait_for_each_other(world):
     blocked = asyncio.Event()
 
