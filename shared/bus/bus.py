@@ -17,6 +17,7 @@ from shared.bus.errors import Disconnected, NoStream
 from shared.bus.jetstream import JetStream
 from shared.bus.keeper import Keeper, OnWipe
 from shared.bus.kv import Bucket
+from shared.bus.leaving import end
 from shared.bus.objects import ArtifactObjects
 from shared.bus.peer import Peer
 from shared.bus.reader import Reader
@@ -92,9 +93,7 @@ class Bus:
         """
         Send what waits, and disconnect.
         """
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait({self._keeping})
+        await end(self._keeping)
         await self._connection.close()
 
     @property

@@ -1,15 +1,19 @@
+import asyncio
 import dataclasses
+import gc
 import os
 import signal
 import time
 
 import pytest
+from nats.aio.transport import TcpTransport
 
 from shared.bus import Bus, BusSettings, Disconnected, streams
 from shared.errors import StalledError
 from tests.fixtures.freeze import frozen
 from tests.fixtures.nats import answering, message, until
 
+SLOW = 1.0  # seconds; longer than the library waits for its own attempts to come back
 SUBJECT = "events.local.info.Kustomization.ns.a"
 
 
@@ -105,6 +109,79 @@ async def test_a_wrong_password_never_connects_and_a_mended_one_does(nats_server
         await until(works)
     finally:
         await bus.close()
+
+
+class Overheard:
+    """Begins to close a bus as a line of the server comes in; the next lines take their time."""
+
+    def __init__(self, monkeypatch, line):
+        self.bus, self.closing = None, None
+        readline = TcpTransport.readline
+
+        async def overhear(transport):
+            found = await readline(transport)
+            if self.closing is not None:
+                await asyncio.sleep(SLOW)
+            elif self.bus is not None and line in found:
+                self.closing = asyncio.create_task(self.bus._connection.close())
+            return found
+
+        monkeypatch.setattr(TcpTransport, "readline", overhear)
+
+    async def closed(self):
+        async def begun():
+            return self.closing is not None
+
+        await until(begun)
+        async with asyncio.timeout(10):
+            await self.closing
+        await self.bus.close()
+
+
+async def left():
+    """Return the tasks and the connections that are still there."""
+    for _ in range(10):
+        await asyncio.sleep(0)  # what was ended gets the turns in which it leaves
+    gc.collect()
+    writers = [one for one in gc.get_objects() if isinstance(one, asyncio.StreamWriter)]
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    return tasks, [one for one in writers if not one.is_closing()]
+
+
+async def test_closing_while_a_refusal_comes_in_ends_all_attempts(
+    nats_server, tmp_path, monkeypatch
+) -> None:
+    password = tmp_path / "password"
+    password.write_text("wrong")
+    overheard = Overheard(monkeypatch, b"-ERR")
+    settings = dataclasses.replace(
+        nats_server.settings("notifier"), password_file=password, connect_wait=0.0
+    )
+    overheard.bus = await Bus.connect(settings)
+    await overheard.closed()
+    tasks, connections = await left()
+    assert not tasks
+    assert not connections
+
+
+@pytest.mark.parametrize("line", [b"INFO", b"PONG"])
+async def test_closing_while_the_server_comes_back_leaves_no_connection(
+    nats_server, monkeypatch, line
+) -> None:
+    bus = await Bus.connect(nats_server.settings("notifier"))
+    overheard = Overheard(monkeypatch, line)
+    await nats_server.server.kill()
+
+    async def down():
+        return not bus.connected
+
+    await until(down)
+    overheard.bus = bus
+    await nats_server.restart()
+    await overheard.closed()
+    tasks, connections = await left()
+    assert not tasks
+    assert not connections
 
 
 async def test_a_revoked_user_is_told_that_only_a_new_process_helps(nats_server, bus) -> None:
