@@ -13,11 +13,11 @@ import structlog
 from shared.bus.connection import Connection
 from shared.bus.consumer import Consumer, ConsumerSpec, Deliver, Handler
 from shared.bus.delivery import Received
+from shared.bus.ending import end
 from shared.bus.errors import Disconnected, NoStream
 from shared.bus.jetstream import JetStream
 from shared.bus.keeper import Keeper, OnWipe
 from shared.bus.kv import Bucket
-from shared.bus.leaving import end
 from shared.bus.objects import ArtifactObjects
 from shared.bus.peer import Peer
 from shared.bus.reader import Reader

@@ -1,5 +1,5 @@
 """
-The connection to NATS: with ``leaving`` the only module that knows the client library.
+The connection to NATS: the only module that knows the client library.
 
 It offers send, request, inboxes and mailboxes. Replies come in through one subscription. Every wait
 has a deadline, and ends at once when the connection is lost or the server refuses the subject,
@@ -18,8 +18,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from shared.bus.ending import end
 from shared.bus.errors import BusForbidden, Disconnected
-from shared.bus.leaving import CLOSE_TIMEOUT, end, leave
 from shared.bus.peer import Peer
 from shared.bus.waiting import Message, Waiting
 from shared.errors import MalformedError, StalledError
@@ -32,6 +32,7 @@ RECONNECT_WAIT = 0.2  # seconds between attempts, for ever
 RECONNECT_JITTER = 0.1  # seconds on top, so that many clients do not come at once
 CONNECT_TIMEOUT = 2  # seconds for one attempt
 FLUSH_TIMEOUT = 60  # seconds; longer than the library takes to give a stopped server up
+CLOSE_TIMEOUT = 2.0  # seconds; a stopped server must not hold us
 # Bytes that wait to be written. Above it we refuse at once: the library would wait ten seconds,
 # and swallow a cancellation meanwhile.
 PENDING_LIMIT = 8 * 1024 * 1024
@@ -91,7 +92,12 @@ class Connection:
         with suppress(Disconnected):
             await self.ping(CLOSE_TIMEOUT)
         self._ready = False
-        await leave(self._client)
+        # The library itself waits for its way back no longer than for a pause between attempts.
+        await end(self._client._reconnection_task)  # noqa: SLF001 -- nothing else would end it
+        # A timeout is an OSError; the assertion says that the library was never started.
+        with suppress(NatsError, OSError, AssertionError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._client.close()
         for flush in list(self._flushing):
             flush.cancel()
 
