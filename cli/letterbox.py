@@ -1,16 +1,20 @@
 """
-The bus as a person's commands need it: connect, or say that it cannot be reached.
+The bus as a person's commands need it: connect, or say that it cannot be reached; follow events.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from cli import place
-from shared.bus import Bus, BusSettings
-from shared.errors import StalledError, WaitingError
+from shared.bus import Bus, BusSettings, Disconnected, Received
+from shared.errors import StalledError, TransientError, WaitingError
+from shared.messages import subjects
 
 CONNECT_WAIT = 3.0  # seconds; a person waits
+LOOK = 0.2  # seconds between looks: whoever only reads consumes nothing
 _USER = "cli"
 
 
@@ -57,3 +61,24 @@ async def connected() -> AsyncIterator[Bus]:
         yield bus
     finally:
         await bus.close()
+
+
+async def following(bus: Bus, filter_: str, since: datetime) -> AsyncIterator[Received]:
+    """
+    Yield the events that were stored since a moment and those that come, through every outage.
+    """
+    last = 0
+    while True:
+        try:
+            if int((await bus.state(subjects.EVENTS))["last_seq"]) < last:
+                last = 0  # the stream was wiped, and counts from one
+            async for received in bus.read(
+                subjects.EVENTS, filter_, after=last, since=None if last else since
+            ):
+                last = received.stream_sequence
+                yield received
+        except Disconnected:
+            await bus.up.wait()
+        except TransientError:
+            pass  # such as a stream that will be declared anew
+        await asyncio.sleep(LOOK)

@@ -2,11 +2,10 @@
 `setpoint events`: what happened, from the bus; from the cluster where the bus is not there.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
@@ -14,14 +13,13 @@ from cli import cluster, letterbox, place, tables, words
 from cli.cluster import Everywhere, Json, Namespace
 from cli.letterbox import NoBus
 from cli.tables import Output, Table
-from shared.bus import Bus, Disconnected, NoStream
+from shared.bus import Bus, NoStream, Received
 from shared.errors import MalformedError
 from shared.kube import Kube, Resource
 from shared.kube.watch import Changed, Listed
 from shared.messages import Event, payload_as, subjects
 
 HEAD = ("TIME", "SEVERITY", "REASON", "OBJECT", "MESSAGE")
-_LOOK = 0.5  # seconds between looks at the bus: our user may read the stream, not consume it
 _KUBERNETES = Resource(group="", version="v1", plural="events", kind="Event", namespaced=True)
 _GROUPS = "toolkit.fluxcd.io"
 _SEVERITIES = {"Warning": "error"}
@@ -120,12 +118,16 @@ async def stored(bus: Bus, wanted: Wanted, after: int = 0) -> AsyncIterator[tupl
     """
     since = wanted.since if after == 0 else None
     async for received in bus.read(subjects.EVENTS, wanted.subject, after=after, since=since):
-        try:
-            event = payload_as(received.envelope, Event)
-        except MalformedError:
-            continue
-        if wanted.takes(event):
+        for event in _read(received, wanted):
             yield received.stream_sequence, event
+
+
+def _read(received: Received, wanted: Wanted) -> list[Event]:
+    try:
+        event = payload_as(received.envelope, Event)
+    except MalformedError:
+        return []
+    return [event] if wanted.takes(event) else []
 
 
 async def _from_bus(wanted: Wanted, *, watch: bool) -> list[Event]:
@@ -146,18 +148,10 @@ async def past(bus: Bus, wanted: Wanted) -> list[Event]:
     return sorted(found, key=lambda one: one.timestamp)
 
 
-async def _follow(bus: Bus, wanted: Wanted) -> NoReturn:
-    last = 0
-    while True:
-        try:
-            async for sequence, event in stored(bus, wanted, after=last):
-                last = sequence
-                typer.echo("  ".join(row(event)))
-        except Disconnected:
-            await bus.up.wait()
-        except NoStream:
-            last = 0  # it will be declared anew, and count from one
-        await asyncio.sleep(_LOOK)
+async def _follow(bus: Bus, wanted: Wanted) -> None:
+    async for received in letterbox.following(bus, wanted.subject, wanted.since):
+        for event in _read(received, wanted):
+            typer.echo("  ".join(row(event)))
 
 
 async def _from_cluster(kube: Kube, wanted: Wanted, *, watch: bool) -> list[Event]:

@@ -4,22 +4,20 @@ Listen to the running system, so that it can be told what happens.
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from cli.letterbox import following
 from cli.up.narrate import Fact, of_delivery, of_event, of_healed
-from shared.bus import Ack, Bus, Outcome, Received
-from shared.errors import SetpointError
+from shared.bus import Bus
+from shared.errors import MalformedError, SetpointError
 from shared.kube import Kube
 from shared.kube.watch import Changed
-from shared.messages import Event, subjects
+from shared.messages import Event, payload_as
 
-# Messages remembered, so that a consumer that began anew tells nothing twice.
-REMEMBERED = 4096
 # Seconds between looks at a file: it is shown to a person.
 LOOK = 0.2
 
@@ -30,19 +28,13 @@ async def tell_events(bus: Bus, tell: Tell, since: datetime) -> None:
     """
     Tell the events of the bus that are newer than ``since``, until cancelled.
     """
-    told: deque[str] = deque(maxlen=REMEMBERED)
-
-    async def handle(received: Received) -> Outcome:
-        envelope = received.envelope
-        if envelope.time >= since and envelope.id not in told:
-            told.append(envelope.id)
-            for fact in of_event(Event.model_validate(envelope.payload)):
-                tell(fact)
-        return Ack()
-
-    await bus.consume(
-        subjects.EVENTS, durable=None, filters=["events.>"], handler=handle, deliver="all"
-    )
+    async for received in following(bus, "events.>", since):
+        try:
+            event = payload_as(received.envelope, Event)
+        except MalformedError:
+            continue  # `setpoint deadletters` has it
+        for fact in of_event(event):
+            tell(fact)
 
 
 async def tell_healed(kube: Kube, namespace: str, tell: Tell) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import shutil
 from datetime import UTC, datetime
 
 import pytest
 
 from shared.bus.streams import COMMANDS, DEADLETTERS, DELIVERIES, EVENTS
 from shared.messages import DeadLetter, Envelope, Event, encode, subjects
+from tests.fixtures.nats import answering
 
 GROUP = "kustomize.toolkit.fluxcd.io"
 
@@ -114,6 +116,21 @@ async def test_new_events_are_followed(system, bus):
     assert "the first" in await asyncio.to_thread(process.stdout.readline)
     await say(bus, system.ns, "the second")
     assert "the second" in await asyncio.to_thread(process.stdout.readline)
+
+
+async def test_events_are_followed_when_nats_was_wiped(system, bus, nats_server):
+    for message in ("the first", "the second"):
+        await say(bus, system.ns, message)
+    process = system.start("events", "-n", system.ns, "-w")
+    for message in ("the first", "the second"):
+        assert message in await asyncio.to_thread(process.stdout.readline)
+    await nats_server.server.kill()
+    shutil.rmtree(nats_server.data_dir / "jetstream")
+    await nats_server.restart()
+    await answering(bus)
+    await bus.declare(EVENTS)
+    await say(bus, system.ns, "the third")
+    assert "the third" in await asyncio.to_thread(process.stdout.readline)
 
 
 async def test_drift_is_told_as_it_stands_and_as_it_was(system, bus):
