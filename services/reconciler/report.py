@@ -5,6 +5,8 @@ A status is written only if ours is still the newest word about the object; whoe
 between is read again, and a newer attempt than ours ends the pass.
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -13,6 +15,7 @@ from services.reconciler.core import conditions
 from services.reconciler.core.conditions import At
 from services.reconciler.core.events import event
 from services.reconciler.core.first_pass import status_of
+from services.reconciler.core.manifest import Desired
 from services.reconciler.core.masking import SecretValues
 from services.reconciler.core.receipt import Saved, encode
 from services.reconciler.declaration import Json
@@ -128,10 +131,30 @@ class Report:
         now = Saved(receipts=dict(lane.memory.receipts), spec=lane.memory.spec)
         if now == lane.memory.saved and not anew:
             return
-        data = await aside(len(now.receipts), encode, now)
-        kept = await self._receipts.save(lane.namespace, lane.name, data)
-        lane.memory.saved = now if kept else None
+        await self._keep(lane, now)
         point("reconciler.receipts-saved")
+
+    async def take_back(self, lane: Lane, wanted: Iterable[Desired]) -> None:
+        """
+        Save the receipts without those that the applies to come overtake.
+
+        If we die before the new ones are saved, the old ones would be taken for the last apply.
+        """
+        saved = lane.memory.saved or Saved()
+        digests = {one.key: one.digest for one in wanted}
+        kept = {
+            key: one
+            for key, one in saved.receipts.items()
+            if digests.get(key, one.desired_digest) == one.desired_digest
+        }
+        if len(kept) < len(saved.receipts):
+            await self._keep(lane, replace(saved, receipts=kept))
+            point("reconciler.receipts-taken-back")
+
+    async def _keep(self, lane: Lane, saved: Saved) -> None:
+        data = await aside(len(saved.receipts), encode, saved)
+        kept = await self._receipts.save(lane.namespace, lane.name, data)
+        lane.memory.saved = saved if kept else None
 
     async def forget(self, lane: Lane) -> None:
         """

@@ -118,16 +118,20 @@ def _read(code: int, body: bytes, target: Target, retry_after: float | None) -> 
         status = None
     if not isinstance(status, dict) or status.get("kind") != "Status":
         status = {"message": body[:MESSAGE_LIMIT].decode("utf-8", "replace").strip()}
-    details = dict(status.get("details") or {})
+    given = status.get("details")
+    details = dict(given) if isinstance(given, dict) else {}
+    listed = details.pop("causes", None)
     causes = tuple(
         Cause(
             field=str(cause.get("field", "")),
             reason=str(cause.get("reason", "")),
             message="" if target.secret else str(cause.get("message", ""))[:MESSAGE_LIMIT],
         )
-        for cause in details.pop("causes", None) or ()
+        for cause in (listed if isinstance(listed, list) else ())
+        if isinstance(cause, dict)
     )
-    wait = details.get("retryAfterSeconds")
+    seconds = details.get("retryAfterSeconds")
+    wait = float(seconds) if isinstance(seconds, int | float) else None
     return _Answer(
         target=target,
         code=code,

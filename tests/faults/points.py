@@ -23,6 +23,7 @@ POINTS: dict[str, tuple[int, ...]] = {
     "reconciler.drift-told": TWICE,
     "reconciler.drift-healed": TWICE,
     "reconciler.receipts-saved": OFTEN,
+    "reconciler.receipts-taken-back": OFTEN,
     "reconciler.finalizer-deleted": ONCE,
     "notifier.queued": OFTEN,
     "notifier.sent": OFTEN,

@@ -27,4 +27,5 @@ def one(data):
     for form in forms:
         if len(form) >= SHORTEST_SECRET:
             masked = values.mask(f"{before}{form}{after}")
-            assert form not in masked or form in "***"
+            # The mask and what is beside it may spell one with its character by chance.
+            assert form not in masked or "*" in form

@@ -59,6 +59,23 @@ async def test_killed_while_it_prunes_nothing_is_leaked(rec, point):
     assert len(rec.ids()) == 2
 
 
+async def test_killed_before_a_change_is_applied_it_is_applied_by_the_next_process(rec):
+    rec.start()
+    await rec.push({"a.yaml": [config("one", rec.ns), config("two", rec.ns)]})
+    rec.declare()
+    await rec.ready()
+    rec.kill()
+    before = versions(rec)
+    process = rec.start(SETPOINT_KILL_AT="reconciler.receipts-taken-back")
+    second = await rec.push({"a.yaml": [config("one", rec.ns, a="2"), config("two", rec.ns)]})
+    await rec.eventually(lambda: process.poll() == -signal.SIGKILL, "killed")
+    assert versions(rec) == before
+    rec.start()
+    await rec.at(second)
+    assert rec.live("configmap", "one")["data"] == {"a": "2"}
+    assert versions(rec)["configmap", "two"] == before["configmap", "two"]
+
+
 @pytest.mark.parametrize("point", ["reconciler.drift-told", "reconciler.drift-healed"])
 async def test_killed_while_it_heals_the_drift_is_told_and_healed(rec, point):
     rec.start()

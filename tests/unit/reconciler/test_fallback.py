@@ -9,7 +9,13 @@ import pytest
 from services.reconciler.slots import Urgency
 from shared.model import Digest
 from tests.unit.reconciler.working import rest, working
-from tests.unit.reconciler.world import World, config, config_key, survives
+from tests.unit.reconciler.world import (
+    World,
+    config,
+    config_key,
+    dies_before_its_receipts,
+    survives,
+)
 
 ONE, TWO = config_key("one"), config_key("two")
 BROKEN = {"broken.yaml": "kind: [ConfigMap"}
@@ -46,9 +52,7 @@ async def left_unfinished(world):
     """
     world.clock.advance(1)
     world.push(config("one", a="2"), config("two"))
-    process = world.start()
-    process.switch.meanwhile("Receipts.save", process.switch.die)
-    assert not await survives(process)
+    await dies_before_its_receipts(world)
 
 
 def edit(world, key=ONE, **data):
@@ -131,6 +135,24 @@ async def test_unfinished_work_is_not_undone(world):
         lane.notice(TWO, world.api.find(TWO))
         await rest()
         assert world.configs()["two"] == {"a": "1"}
+
+
+async def test_what_unfinished_work_applied_does_not_come_back_older_when_it_is_deleted(world):
+    await left_unfinished(world)
+    world.api.delete(ONE)
+    world.api.delete(TWO)
+    world.push(**BROKEN)
+    async with started(world):
+        assert world.configs() == {"two": {"a": "1"}}
+
+
+async def test_a_pass_that_applies_nothing_saves_no_receipts(world):
+    before = dict(world.receipts.saved)
+    world.push(config("one"), config("two"), **{"notes.txt": "of nobody"})
+    process = world.start()
+    await process.settle()
+    assert world.receipts.saved == before
+    assert process.switch.calls.count("Receipts.save") == 0
 
 
 async def test_what_was_applied_by_a_pass_that_did_not_end_is_neither_undone_nor_forgotten(world):

@@ -5,7 +5,7 @@ An edit after an apply whose receipt was lost is told as drift, by whom, and not
 import pytest
 
 from tests.fakes.reconciler.storm import FAULTS, Storm
-from tests.unit.reconciler.world import World, config, config_key, survives
+from tests.unit.reconciler.world import World, config, config_key, dies_before_its_receipts
 
 ONE = config_key("one")
 ANSWER_LOST = next(one for one in FAULTS if one.name == "answer lost")
@@ -27,13 +27,6 @@ def drifts(world):
 
 def edit(world, **data):
     world.api.edit(ONE, {"data": data}, manager="kubectl-edit")
-
-
-async def dies_before_its_receipts(world):
-    process = world.start()
-    process.switch.meanwhile("Receipts.save", process.switch.die)
-    assert not await survives(process)
-    world.reporter.told.clear()
 
 
 async def test_an_edit_after_a_process_died_with_its_receipts_is_told(world):

@@ -251,3 +251,17 @@ async def survives(process, name="app"):
             raise
         return False
     return not process.switch.dead
+
+
+async def dies_before_its_receipts(world):
+    """
+    Let a process apply another content than before, and die before it has saved that.
+    """
+    process = world.start()
+
+    async def die():
+        process.switch.die()
+
+    process.switch.on_its_way("Receipts.save", 2, die)  # the first takes the old ones back
+    assert not await survives(process)
+    world.reporter.told.clear()

@@ -181,5 +181,17 @@ def test_a_long_answer_is_cut() -> None:
     assert len(translate(422, answer(422, "Invalid", "x" * 100_000), WEB).message) < 3000
 
 
+@pytest.mark.parametrize(
+    "details",
+    ["text", 7, {"causes": 1}, {"causes": ["text"]}, {"retryAfterSeconds": "soon"}],
+    ids=str,
+)
+def test_a_status_of_another_form_says_what_can_be_read_of_it(details: object) -> None:
+    body = json.dumps({"kind": "Status", "message": "no room", "details": details}).encode()
+    error = translate(500, body, WEB)
+    assert "no room" in error.message
+    assert error.retry_after is None
+
+
 def test_text_that_is_json_but_no_status_is_taken_as_text() -> None:
     assert "[1, 2]" in translate(500, b"[1, 2]", WEB).message
