@@ -140,7 +140,9 @@ class Report:
 
         If we die before the new ones are saved, the old ones would be taken for the last apply.
         """
-        saved = lane.memory.saved or Saved()
+        memory = lane.memory
+        # Where the last save failed, nobody knows what is kept.
+        saved = memory.saved or Saved(receipts=dict(memory.receipts), spec=memory.spec)
         digests = {one.key: one.digest for one in wanted}
         kept = {
             key: one

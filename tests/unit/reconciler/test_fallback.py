@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from services.reconciler.core.receipt import decode
 from services.reconciler.slots import Urgency
 from shared.model import Digest
 from tests.unit.reconciler.working import rest, working
@@ -144,6 +145,24 @@ async def test_what_unfinished_work_applied_does_not_come_back_older_when_it_is_
     world.push(**BROKEN)
     async with started(world):
         assert world.configs() == {"two": {"a": "1"}}
+
+
+async def test_receipts_are_taken_back_also_where_the_last_could_not_be_saved(world):
+    process = world.start()
+    world.receipts.down = True
+    world.push(config("one", a="2"), config("two"))
+    await process.settle()
+    world.receipts.down = False
+    world.push(config("one"), config("two"))
+    process.switch.meanwhile("Declarations.write_status", process.switch.die)
+    kept = []
+
+    async def look():
+        kept.append(decode(await world.receipts.load("ns", "app")).receipts.keys())
+
+    process.switch.on_its_way("Cluster.apply", 1, look)
+    assert not await survives(process)
+    assert kept == [{TWO}]
 
 
 async def test_a_pass_that_applies_nothing_saves_no_receipts(world):
