@@ -55,7 +55,7 @@ class Lane:
         if not self._running:
             if lost or interest(obj) != self._settled:
                 self.poke()
-        elif self._limit and wish(obj) != wish(self.working):
+        elif self._limit and not self._limit.expired() and wish(obj) != wish(self.working):
             self._limit.reschedule(asyncio.get_running_loop().time())
 
     @asynccontextmanager

@@ -381,6 +381,29 @@ async def test_a_mended_spec_does_not_wait_for_the_origin_that_it_had(hanging):
     assert hanging.status["observedGeneration"] == 2
 
 
+async def test_a_source_that_is_changed_again_while_its_pass_ends_stops_nobody(world):
+    ended = asyncio.Event()
+
+    async def linger():
+        world.origin.during = None
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await ended.wait()  # such as for the end of a process
+
+    world.origin.during = linger
+    world.declarations.declare("app")
+    await world.settle()
+    for path in ("another", "third"):
+        world.declarations.declare("app", url=f"https://git.example.com/{path}")
+        await world.settle()
+    ended.set()
+    await world.settle()
+    assert world.origin.questions[-1].location.path == "/third"
+    assert world.condition() == ("True", "Succeeded")
+    assert world.status["observedGeneration"] == 3
+
+
 async def test_two_sources_do_not_wait_for_each_other(world):
     blocked = asyncio.Event()
 
