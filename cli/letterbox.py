@@ -67,10 +67,11 @@ async def following(bus: Bus, filter_: str, since: datetime) -> AsyncIterator[Re
     """
     Yield the events that were stored since a moment and those that come, through every outage.
     """
-    last = 0
+    last, created = 0, ""
     while True:
         try:
-            if int((await bus.state(subjects.EVENTS))["last_seq"]) < last:
+            before, created = created, (await bus.state(subjects.EVENTS))["created"]
+            if created != before:
                 last = 0  # the stream was wiped, and counts from one
             async for received in bus.read(
                 subjects.EVENTS, filter_, after=last, since=None if last else since

@@ -4,6 +4,7 @@ Listen to the running system, so that it can be told what happens.
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import datetime
@@ -18,6 +19,8 @@ from shared.kube import Kube
 from shared.kube.watch import Changed
 from shared.messages import Event, payload_as
 
+# Ids of events: an outbox and a pass that is repeated may store one again.
+REMEMBERED = 4096
 # Seconds between looks at a file: it is shown to a person.
 LOOK = 0.2
 
@@ -28,9 +31,14 @@ async def tell_events(bus: Bus, tell: Tell, since: datetime) -> None:
     """
     Tell the events of the bus that are newer than ``since``, until cancelled.
     """
+    told: deque[str] = deque(maxlen=REMEMBERED)
     async for received in following(bus, "events.>", since):
+        envelope = received.envelope
+        if envelope.time < since or envelope.id in told:
+            continue  # it waited in an outbox since a time before, or is repeated
+        told.append(envelope.id)
         try:
-            event = payload_as(received.envelope, Event)
+            event = payload_as(envelope, Event)
         except MalformedError:
             continue  # `setpoint deadletters` has it
         for fact in of_event(event):

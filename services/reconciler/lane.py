@@ -93,6 +93,13 @@ class Lane(Declaration):
         return self.working or self.expected or self.due == 0.0
 
     @property
+    def about_to_tell(self) -> bool:
+        """
+        Say whether health is looked at soon to tell of a pass of which the status says nothing.
+        """
+        return self.untold is not None and self.look_at is not None
+
+    @property
     def pressing(self) -> Urgency:
         """
         Return how urgent it is that the lane works: what has drifted for certain comes first.
@@ -101,7 +108,7 @@ class Lane(Declaration):
         """
         if not self.resting and any(self.marks.drifted.values()):
             return Urgency.NOW
-        return self.urgency if self.untold is None else min(self.urgency, Urgency.CHANGED)
+        return min(self.urgency, Urgency.CHANGED) if self.about_to_tell else self.urgency
 
     @property
     def resting(self) -> bool:

@@ -176,7 +176,7 @@ class Reconcile:
         lane.memory.foreign |= strangers.keys()
         wanted = [one for one in wanted if one.key not in strangers]
         generation = lane.generation
-        await self._steps.report.take_back(lane, wanted)
+        await self._steps.report.take_back(lane)
         done = await self._steps.apply.run(
             lane,
             wanted,

@@ -5,7 +5,6 @@ A status is written only if ours is still the newest word about the object; whoe
 between is read again, and a newer attempt than ours ends the pass.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,15 +14,15 @@ from services.reconciler.core import conditions
 from services.reconciler.core.conditions import At
 from services.reconciler.core.events import event
 from services.reconciler.core.first_pass import status_of
-from services.reconciler.core.manifest import Desired
 from services.reconciler.core.masking import SecretValues
-from services.reconciler.core.receipt import Saved, encode
+from services.reconciler.core.receipt import Receipt, Saved, encode
 from services.reconciler.declaration import Json
 from services.reconciler.lane import Lane
+from services.reconciler.memory import Memory
 from services.reconciler.ports import Declarations, Receipts, Reporter
 from services.reconciler.slots import aside
 from shared.errors import SetpointError, TransientError
-from shared.model import Conditions
+from shared.model import Conditions, ObjectKey
 from shared.runtime import Clock, point
 from shared.runtime.clock import rfc3339
 
@@ -128,27 +127,23 @@ class Report:
 
         Without them the next start verifies.
         """
-        now = Saved(receipts=dict(lane.memory.receipts), spec=lane.memory.spec)
+        now = Saved(receipts=_certain(lane.memory), spec=lane.memory.spec)
         if now == lane.memory.saved and not anew:
             return
         await self._keep(lane, now)
         point("reconciler.receipts-saved")
 
-    async def take_back(self, lane: Lane, wanted: Iterable[Desired]) -> None:
+    async def take_back(self, lane: Lane) -> None:
         """
-        Save the receipts without those that the applies to come overtake.
+        Drop from what is saved the receipts that the applies to come overtake.
 
         If we die before the new ones are saved, the old ones would be taken for the last apply.
         """
         memory = lane.memory
         # Where the last save failed, nobody knows what is kept.
         saved = memory.saved or Saved(receipts=dict(memory.receipts), spec=memory.spec)
-        digests = {one.key: one.digest for one in wanted}
-        kept = {
-            key: one
-            for key, one in saved.receipts.items()
-            if digests.get(key, one.desired_digest) == one.desired_digest
-        }
+        certain = _certain(memory).keys()
+        kept = {key: one for key, one in saved.receipts.items() if key in certain}
         if len(kept) < len(saved.receipts):
             await self._keep(lane, replace(saved, receipts=kept))
             point("reconciler.receipts-taken-back")
@@ -266,3 +261,16 @@ def _overtaken(lane: Lane) -> str:
     if recorded.uid == lane.source.uid and recorded.sequence > lane.source.sequence:
         return "another process works on a newer revision"
     return ""
+
+
+def _certain(memory: Memory) -> dict[ObjectKey, Receipt]:
+    """
+    Return the receipts without those of a content before the one that is declared now.
+
+    Of such an object nobody knows what is applied: it may have been sent without an answer.
+    """
+    return {
+        key: one
+        for key, one in memory.receipts.items()
+        if key not in memory.desired or memory.desired[key].digest == one.desired_digest
+    }

@@ -149,7 +149,7 @@ def _build(settings: Settings, world: _World) -> Service:
     artifacts = BusArtifacts(
         bus, common.data_dir / "artifacts", cluster=common.cluster, clock=clock
     )
-    receipts = BusReceipts(bus, cluster=common.cluster)
+    receipts = BusReceipts(bus, cluster=common.cluster, may_write=lambda: program.lease.held)
     ports = Ports(
         cluster=cluster,
         declarations=declarations,

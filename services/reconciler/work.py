@@ -97,7 +97,7 @@ class Work:
                 async with self._slots.take(lane.pressing):
                     self._slots.awaits(lane, yes=False)
                     ended = await self._turn(lane)
-                    self._slots.awaits(lane, yes=lane.untold is not None and not lane.removed)
+                    self._slots.awaits(lane, yes=lane.about_to_tell and not lane.removed)
                 if ended is not None and ended.later is not None and not lane.removed:
                     await self._tell_later(lane, ended.later)
             except SetpointError as exc:

@@ -6,8 +6,8 @@ before it began is answered by it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from services.source.core.declaration import FINALIZER
@@ -17,6 +17,7 @@ from shared.runtime import Clock
 
 Json = dict[str, Any]
 Interest = tuple[object, ...]
+Key = tuple[str, str]
 
 
 class Lane:
@@ -57,6 +58,18 @@ class Lane:
                 self.poke()
         elif self._limit and not self._limit.expired() and wish(obj) != wish(self.working):
             self._limit.reschedule(asyncio.get_running_loop().time())
+
+    @contextmanager
+    def depth(self) -> Iterator[bool]:
+        """
+        Say whether to check all of the artifact; what is given up is asked for again.
+        """
+        deep, self.deep = self.deep, False
+        try:
+            yield deep
+        except BaseException:
+            self.deep = self.deep or deep
+            raise
 
     @asynccontextmanager
     async def until_overtaken(self) -> AsyncGenerator[None]:
@@ -157,6 +170,13 @@ def wish(obj: Json) -> Interest:
     """
     meta = obj["metadata"]
     return meta.get("uid"), meta.get("generation"), bool(meta.get("deletionTimestamp"))
+
+
+def key_of(obj: Json) -> Key:
+    """
+    Return namespace and name of an object.
+    """
+    return obj["metadata"]["namespace"], obj["metadata"]["name"]
 
 
 def artifact(obj: Json) -> object:

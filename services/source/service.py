@@ -16,7 +16,7 @@ from services.source.core.declaration import FINALIZER, GROUP, KIND, about
 from services.source.core.schedule import Backoff, steady
 from services.source.core.status import FETCH_FAILED, STORAGE_FAILED, Failure, Refused
 from services.source.fetch import Fetch
-from services.source.poll import Lane
+from services.source.poll import Key, Lane, key_of
 from services.source.ports import Declarations, Gone, Json, Notice, Seen, Snapshot
 from services.source.publish import Publish
 from shared.api import GitRepository
@@ -25,7 +25,6 @@ from shared.kube.errors import Conflict
 from shared.messages import Command
 from shared.runtime import Clock, logs
 
-Key = tuple[str, str]
 Measure = Callable[[Key, float | None], None]
 
 _ARCHIVE_FAILED = "ArchiveOperationFailed"  # the tree came, but no artifact can be made of it
@@ -125,7 +124,7 @@ class SourceService:
     def _take(self, notice: Notice, group: asyncio.TaskGroup) -> None:
         match notice:
             case Snapshot(objects):
-                present = {_key(obj): obj for obj in objects}
+                present = {key_of(obj): obj for obj in objects}
                 for key in set(self._lanes) - set(present):
                     self._drop(key)
                 for obj in objects:
@@ -134,12 +133,12 @@ class SourceService:
             case Seen(obj):
                 self._see(obj, group)
             case Gone(obj):
-                self._drop(_key(obj))
+                self._drop(key_of(obj))
             case _:
                 assert_never(notice)
 
     def _see(self, obj: Json, group: asyncio.TaskGroup) -> None:
-        key = _key(obj)
+        key = key_of(obj)
         if key in self._lanes:
             self._lanes[key].see(obj)
             return
@@ -207,8 +206,9 @@ class SourceService:
 
     async def _rest(self, lane: Lane, repo: GitRepository, bound: logs.Logger) -> float | None:
         # The origin is not looked at; the artifact that there is stays for everybody.
-        deep, lane.deep = lane.deep, False
-        if await self._steps.fetch.have(repo, deep=deep):
+        with lane.depth() as deep:
+            there = await self._steps.fetch.have(repo, deep=deep)
+        if there:
             lane.wrote(await self._steps.publish.suspended(lane.working))
             return await self._announce(lane, None, bound)
         lane.wrote(await self._steps.publish.lost(lane.working))
@@ -239,11 +239,12 @@ class SourceService:
     async def _look(self, lane: Lane, bound: logs.Logger) -> float | None:
         obj, publish = lane.working, self._steps.publish
         repo = GitRepository.read(obj)
-        deep, lane.deep = lane.deep, False
-        match await self._find(repo, deep=deep):
+        with lane.depth() as deep:
+            found = await self._find(repo, deep=deep)
+        match found:
             case Unchanged():
                 lane.wrote(await publish.unchanged(obj))
-            case Checkout() as found:
+            case Checkout():
                 lane.wrote(await publish.stored(obj, found))
                 bound.info("artifact stored", revision=str(found.revision), files=found.files)
             case Refused(error):
@@ -294,7 +295,3 @@ class SourceService:
             return again if delay is None else min(delay, again)
         lane.announced, lane.unannounced = artifact, 0
         return delay
-
-
-def _key(obj: Json) -> Key:
-    return obj["metadata"]["namespace"], obj["metadata"]["name"]

@@ -255,9 +255,10 @@ class Bus:
 
     async def state(self, stream: str) -> dict[str, Any]:
         """
-        Return the server's word about a stream: messages, bytes, first_seq, last_seq.
+        Return the server's word about a stream: created, messages, bytes, first_seq, last_seq.
         """
-        return dict((await self._jetstream.call(f"STREAM.INFO.{stream}"))["state"])
+        info = await self._jetstream.call(f"STREAM.INFO.{stream}")
+        return {**info["state"], "created": info["created"]}
 
     async def subjects(self, stream: str, filter_: str) -> dict[str, int]:
         """

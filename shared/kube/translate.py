@@ -131,7 +131,7 @@ def _read(code: int, body: bytes, target: Target, retry_after: float | None) -> 
         if isinstance(cause, dict)
     )
     seconds = details.get("retryAfterSeconds")
-    wait = float(seconds) if isinstance(seconds, int | float) else None
+    wait = max(float(seconds), 0.0) if isinstance(seconds, int | float) else None
     return _Answer(
         target=target,
         code=code,

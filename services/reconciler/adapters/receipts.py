@@ -1,5 +1,7 @@
 """Receipts in the bus's key-value store: a cache, whose loss costs a verification."""
 
+from collections.abc import Callable
+
 from shared.bus import Bus
 from shared.errors import SetpointError
 
@@ -11,9 +13,10 @@ class BusReceipts:
     The port ``Receipts`` on the bus.
     """
 
-    def __init__(self, bus: Bus, *, cluster: str) -> None:
+    def __init__(self, bus: Bus, *, cluster: str, may_write: Callable[[], bool]) -> None:
         self._bus = bus
         self._cluster = cluster
+        self._may_write = may_write
 
     async def load(self, namespace: str, name: str) -> bytes | None:
         """
@@ -28,6 +31,8 @@ class BusReceipts:
         """
         Save, or drop if ``data`` is None; say whether that was confirmed, and never fail a pass.
         """
+        if not self._may_write():
+            return False  # another process is at work, and has newer ones
         try:
             if data is None:
                 await self._bus.kv(_BUCKET).delete(self._key(namespace, name))

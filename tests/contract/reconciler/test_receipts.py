@@ -14,7 +14,8 @@ class Fake(FakeReceipts):
 
 class Real(BusReceipts):
     def __init__(self, bus, nats):
-        super().__init__(bus, cluster="local")
+        self.fenced = False
+        super().__init__(bus, cluster="local", may_write=lambda: not self.fenced)
         self._nats = nats
 
     async def cut(self):
@@ -54,6 +55,14 @@ async def test_dropped_receipts_are_gone_and_may_be_dropped_twice(receipts):
     assert await receipts.load("ns", "app") is None
     await receipts.save("ns", "app", b"2")
     assert await receipts.load("ns", "app") == b"2"
+
+
+async def test_who_may_not_write_leaves_the_receipts_of_who_may(receipts):
+    await receipts.save("ns", "app", b"1")
+    receipts.fenced = True
+    assert not await receipts.save("ns", "app", b"2")
+    assert not await receipts.save("ns", "app", None)
+    assert await receipts.load("ns", "app") == b"1"
 
 
 async def test_receipts_fail_no_pass_while_the_bus_is_away(receipts):

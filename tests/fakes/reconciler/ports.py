@@ -247,12 +247,13 @@ class FakeReceipts:
     def __init__(self) -> None:
         self.saved: dict[tuple[str, str], bytes] = {}
         self.down = False
+        self.fenced = False
 
     async def load(self, namespace: str, name: str) -> bytes | None:
         return None if self.down else self.saved.get((namespace, name))
 
     async def save(self, namespace: str, name: str, data: bytes | None) -> bool:
-        if self.down:
+        if self.down or self.fenced:
             return False
         if data is None:
             self.saved.pop((namespace, name), None)

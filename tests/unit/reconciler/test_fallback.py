@@ -8,6 +8,7 @@ import pytest
 
 from services.reconciler.core.receipt import decode
 from services.reconciler.slots import Urgency
+from shared.errors import StalledError, TransientError
 from shared.model import Digest
 from tests.unit.reconciler.working import rest, working
 from tests.unit.reconciler.world import (
@@ -163,6 +164,59 @@ async def test_receipts_are_taken_back_also_where_the_last_could_not_be_saved(wo
     process.switch.on_its_way("Cluster.apply", 1, look)
     assert not await survives(process)
     assert kept == [{TWO}]
+
+
+async def test_an_apply_without_an_answer_does_not_come_back_older_when_it_is_deleted(world):
+    world.clock.advance(1)
+    world.push(config("one", a="2"), config("two"))
+    process, apply = world.start(), world.cluster.apply
+
+    async def unanswered(obj, *, dry_run=False):
+        answer = await apply(obj, dry_run=dry_run)
+        if not dry_run and obj["metadata"]["name"] == "one":
+            raise TransientError("no answer in time")
+        return answer
+
+    world.cluster.apply = unanswered
+    process.switch.meanwhile("Declarations.write_status", process.switch.die)
+    assert not await survives(process)
+    world.cluster.apply = apply
+    assert world.configs()["one"] == {"a": "2"}
+    world.api.delete(ONE)
+    world.push(**BROKEN)
+    async with started(world):
+        assert world.configs() == {"two": {"a": "1"}}
+
+
+async def test_a_wipe_during_the_applies_brings_no_receipt_back_that_they_overtake(world):
+    process = world.start()
+    await process.settle()
+    world.push(config("one", a="2"), config("two"))
+    lane, kept = await process.lane(), []
+
+    async def wiped():
+        world.receipts.saved.clear()
+        await process.report.save(lane, anew=True)
+        kept.append(decode(await world.receipts.load("ns", "app")).receipts.keys())
+
+    process.switch.on_its_way("Cluster.apply", 1, wiped)
+    await process.settle()
+    assert kept == [{TWO}]
+    saved = decode(await world.receipts.load("ns", "app")).receipts
+    assert saved.keys() == {ONE, TWO}
+
+
+async def test_what_is_refused_again_and_again_saves_no_receipts_each_time(world):
+    process = world.start()
+    await process.settle()
+    world.push(config("one", a="2"), config("two"))
+    world.api.refusals[ONE] = StalledError("denied", reason="AdmissionDenied")
+    await process.settle()
+    before = process.switch.calls.count("Receipts.save")
+    for _ in range(5):
+        world.clock.advance(60)
+        await process.settle()
+    assert process.switch.calls.count("Receipts.save") == before
 
 
 async def test_a_pass_that_applies_nothing_saves_no_receipts(world):

@@ -161,7 +161,7 @@ async def test_others_let_the_end_of_a_quick_rollout_be_told_first(monkeypatch):
         assert await calm(slots)
 
 
-@pytest.mark.parametrize("end", ["lasts", "removed", "fails"])
+@pytest.mark.parametrize("end", ["lasts", "removed", "fails", "overtaken"])
 async def test_others_do_not_wait_for_a_rollout_that_nothing_will_be_told_of_soon(end, monkeypatch):
     monkeypatch.setattr("services.reconciler.slots.AHEAD", 30)
     slots = Slots(2)
@@ -172,6 +172,10 @@ async def test_others_do_not_wait_for_a_rollout_that_nothing_will_be_told_of_soo
                 world.clock.advance(1)
             case "removed":
                 process.lanes.remove(lane)
+            case "overtaken":
+                newer = {"sourceUID": "source-1", "sequence": world.source.sequence + 1}
+                lane.redeclare(world.write_status({"lastAttempted": newer}))
+                world.clock.advance(1)
             case "fails":
                 lane.memory.health[OTHER] = Health(Status.CURRENT)
                 process.switch.meanwhile("Declarations.write_status", refused)

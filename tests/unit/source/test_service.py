@@ -381,6 +381,28 @@ async def test_a_mended_spec_does_not_wait_for_the_origin_that_it_had(hanging):
     assert hanging.status["observedGeneration"] == 2
 
 
+async def test_a_deep_check_that_was_asked_for_outlives_the_look_that_is_given_up(world):
+    world.declarations.declare("app")
+    await world.settle()
+    ensure, deeps = world.store.ensure, []
+
+    async def slow(digest, *, deep=False):
+        deeps.append(deep)
+        if len(deeps) == 1:
+            await asyncio.Event().wait()  # reads all of a large artifact
+        return await ensure(digest, deep=deep)
+
+    world.store.ensure = slow
+    world.service.command(
+        Command(action="republish", kind="GitRepository", namespace="ns", name="app")
+    )
+    await world.settle()
+    world.declarations.declare("app", interval="2m")
+    await world.settle()
+    assert world.status["observedGeneration"] == 2
+    assert deeps == [True, True]
+
+
 async def test_a_source_that_is_changed_again_while_its_pass_ends_stops_nobody(world):
     ended = asyncio.Event()
 

@@ -193,5 +193,9 @@ def test_a_status_of_another_form_says_what_can_be_read_of_it(details: object) -
     assert error.retry_after is None
 
 
+def test_nobody_waits_until_a_time_that_was() -> None:
+    assert translate(429, answer(429, "", "", retryAfterSeconds=-5), WEB).retry_after == 0
+
+
 def test_text_that_is_json_but_no_status_is_taken_as_text() -> None:
     assert "[1, 2]" in translate(500, b"[1, 2]", WEB).message
