@@ -234,12 +234,12 @@ async def test_a_push_that_leaves_a_commit_behind_is_told_and_followed(rig):
     assert event["message"].startswith(
         f"the history of main was rewritten: commit {forward} is not among those before {forced}"
     )
-    rig.declare(url=rig.git.url() + "/")  # another address is no push, whatever is there
     rig.repo.git("reset", "--quiet", "--hard", "HEAD~1")
     last = rig.repo.commit({"a": "4"})
-    rig.annotate("again")
+    rig.declare(url=rig.git.url() + "/")  # another address is no push, whatever is there
     await rig.revision(last)
-    assert len(await told()) == 1
+    found = [event["message"] for event in await told()]
+    assert len(found) == 1, [*found, rig.service.log]
 
 
 async def test_a_head_that_swings_between_two_commits_makes_no_more_than_two_artifacts(rig):
