@@ -56,7 +56,8 @@ class Fallback:
             )
             return
         proven = await self._proven(lane, rendering.desired)
-        lane.memory.desired = proven
+        # Not all of what is desired: what a pass that was cut short has rendered holds no more.
+        lane.memory.desired, lane.memory.render = proven, None
         lane.memory.shared = {k: v for k, v in rendering.shared.items() if k in proven}
         for key in _doubtful(lane) - proven.keys():
             lane.memory.receipts.pop(key, None)  # it may tell of a time before our last apply

@@ -304,6 +304,38 @@ async def test_the_next_revision_that_can_be_rendered_is_applied_whole(world):
         assert world.recorded() == {"one", "three"}
 
 
+async def test_what_a_pass_that_was_cut_short_had_rendered_is_applied_whole_after_a_fallback(world):
+    second = config("one", a="2"), config("two", a="2"), config("three")
+    world.push(*second)
+    async with started_cut(world) as (process, lane):
+        assert world.condition() == ("False", "BuildFailed")
+        assert lane.settled
+        assert world.configs() == {"one": {"a": "1"}, "two": {"a": "1"}}
+        world.push(*second)
+        process.hear()
+        lane.request(Urgency.CHANGED)
+        await rest()
+        assert world.configs() == {"one": {"a": "2"}, "two": {"a": "2"}, "three": {"a": "1"}}
+        assert config_key("two") not in world.cluster.deleted
+
+
+@asynccontextmanager
+async def started_cut(world):
+    """
+    Run a new process whose first pass is cut short by a revision that cannot be rendered.
+    """
+    process = world.start()
+    lane = await process.lane()
+
+    async def broken():
+        world.push(**BROKEN)
+        process.hear()
+
+    process.switch.on_its_way("Declarations.write_status", 1, broken)
+    async with working(world, process, lane, process.reconcile):
+        yield process, lane
+
+
 async def test_without_the_artifact_of_then_the_failure_stands_alone(world):
     first = world.source.digest
     world.push(**BROKEN)
