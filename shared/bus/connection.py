@@ -265,6 +265,8 @@ class Connection:
             self.closed.set()
 
     async def _on_error(self, error: Exception) -> None:
+        if self._client.is_connecting and (attempt := self._client._transport):  # noqa: SLF001
+            attempt.close()  # type: ignore[no-untyped-call]  # the next would leave it open
         refused = _REFUSED.search(str(error).lower())
         if refused is None:
             log.debug("bus error", error=str(error) or type(error).__name__)

@@ -184,6 +184,45 @@ async def test_closing_while_the_server_comes_back_leaves_no_connection(
     assert not connections
 
 
+class Leaves:
+    """Stands where the server stood; says its words to each connection, and leaves it."""
+
+    def __init__(self, port, words):
+        self.taken = 0
+        self._port, self._words, self._server = port, words, None
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_server(self._leave, "127.0.0.1", self._port)
+        return self
+
+    async def __aexit__(self, *_):
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _leave(self, _, writer):
+        self.taken += 1
+        writer.write(self._words)
+        writer.close()
+
+
+@pytest.mark.parametrize("words", [b"", b"INFO {}\r\n"], ids=["silent", "greeted"])
+async def test_attempts_that_a_dying_server_leaves_are_closed(
+    nats_server, connect_bus, words
+) -> None:
+    bus = await connect_bus("admin")
+    await nats_server.server.kill()
+    async with Leaves(nats_server.server.port, words) as dying:
+
+        async def tried():
+            return dying.taken >= 3
+
+        await until(tried)
+    await nats_server.restart()
+    await answering(bus)
+    _, connections = await left()
+    assert len(connections) == 1
+
+
 async def test_a_revoked_user_is_told_that_only_a_new_process_helps(nats_server, bus) -> None:
     config = nats_server.data_dir / "nats.conf"
     old = nats_server.server.password_file("admin").read_text().strip()
