@@ -9,7 +9,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from cli import place
-from shared.bus import Bus, BusSettings, Disconnected, Received
+from shared.bus import Bus, BusForbidden, BusSettings, Disconnected, Received
 from shared.errors import StalledError, TransientError, WaitingError
 from shared.messages import subjects
 
@@ -54,13 +54,30 @@ async def connected() -> AsyncIterator[Bus]:
         ) from None
     try:
         if not bus.connected:
-            raise NoBus(
-                f"NATS at {url.rpartition('@')[2].removeprefix('nats://')} cannot be reached: "
-                "is it up, and are user and password right?"
-            )
+            shown = url.rpartition("@")[2].removeprefix("nats://")
+            if bus.line.refused.is_set():
+                raise NoBus(
+                    f"NATS at {shown} does not let user {user!r} in: is the password right?"
+                )
+            raise NoBus(f"NATS at {shown} cannot be reached: is it up?")
         yield bus
     finally:
         await bus.close()
+
+
+async def refusal(bus: Bus) -> None:
+    """
+    Wait until NATS does not let us in any more: the address of a command holds its password.
+
+    Raises:
+        BusForbidden: That is so.
+
+    """
+    await bus.line.refused.wait()
+    raise BusForbidden(
+        f"NATS does not let user {bus.user!r} in any more; where its password has changed, start "
+        "the command again with the new one"
+    )
 
 
 async def following(bus: Bus, filter_: str, since: datetime) -> AsyncIterator[Received]:
@@ -79,7 +96,7 @@ async def following(bus: Bus, filter_: str, since: datetime) -> AsyncIterator[Re
                 last = received.stream_sequence
                 yield received
         except Disconnected:
-            await bus.up.wait()
+            await bus.line.up.wait()
         except TransientError:
             pass  # such as a stream that will be declared anew
         await asyncio.sleep(LOOK)

@@ -2,6 +2,7 @@
 `setpoint events`: what happened, from the bus; from the cluster where the bus is not there.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -149,9 +150,11 @@ async def past(bus: Bus, wanted: Wanted) -> list[Event]:
 
 
 async def _follow(bus: Bus, wanted: Wanted) -> None:
-    async for received in letterbox.following(bus, wanted.subject, wanted.since):
-        for event in _read(received, wanted):
-            typer.echo("  ".join(row(event)))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(letterbox.refusal(bus))
+        async for received in letterbox.following(bus, wanted.subject, wanted.since):
+            for event in _read(received, wanted):
+                typer.echo("  ".join(row(event)))
 
 
 async def _from_cluster(kube: Kube, wanted: Wanted, *, watch: bool) -> list[Event]:

@@ -137,7 +137,7 @@ class _Wiring:
 
     async def _reconnects(self, service: SourceService) -> None:
         while True:
-            await self._bus.up.wait()
+            await self._bus.line.up.wait()
             service.renew(wiped=False)
-            while self._bus.up.is_set():
+            while self._bus.line.up.is_set():
                 await self._runtime.clock.sleep(RETRY)

@@ -18,6 +18,7 @@ from shared.bus.errors import Disconnected, NoStream
 from shared.bus.jetstream import JetStream
 from shared.bus.keeper import Keeper, OnWipe
 from shared.bus.kv import Bucket
+from shared.bus.line import Line
 from shared.bus.objects import ArtifactObjects
 from shared.bus.peer import Peer
 from shared.bus.reader import Reader
@@ -104,18 +105,11 @@ class Bus:
         return self._connection.connected
 
     @property
-    def closed(self) -> asyncio.Event:
+    def line(self) -> Line:
         """
-        The event that the server ended the connection for good: only a new process helps.
+        Where the connection stands, to wait for.
         """
-        return self._connection.closed
-
-    @property
-    def up(self) -> asyncio.Event:
-        """
-        The event that is set while NATS is there.
-        """
-        return self._connection.up
+        return self._connection.line
 
     async def ping(self) -> None:
         """

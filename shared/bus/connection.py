@@ -8,10 +8,9 @@ which it says asynchronously.
 
 import asyncio
 import random
-import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 from nats.aio.client import Client
@@ -20,6 +19,8 @@ from nats.errors import Error as NatsError
 
 from shared.bus.ending import end
 from shared.bus.errors import BusForbidden, Disconnected
+from shared.bus.inboxes import Inboxes
+from shared.bus.line import Line, says_refused, subject_refused
 from shared.bus.peer import Peer
 from shared.bus.waiting import Message, Waiting
 from shared.errors import MalformedError, StalledError
@@ -36,7 +37,6 @@ CLOSE_TIMEOUT = 2.0  # seconds; a stopped server must not hold us
 # Bytes that wait to be written. Above it we refuse at once: the library would wait ten seconds,
 # and swallow a cancellation meanwhile.
 PENDING_LIMIT = 8 * 1024 * 1024
-_REFUSED = re.compile(r'permissions violation for publish to "([^"]*)"')
 
 
 class Connection:
@@ -47,15 +47,13 @@ class Connection:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self._client = Client()
-        self._prefix = f"{peer.inbox}.{secrets.token_hex(8)}"
-        self._handlers: dict[str, Callable[[Message], None]] = {}
+        self.inboxes = Inboxes(peer.inbox)
         self.waiting = Waiting()
         self._flushing: set[asyncio.Task[bool]] = set()
         self._ready = False
         self._closing = False
         self._started: asyncio.Task[None] | None = None
-        self.up = asyncio.Event()
-        self.closed = asyncio.Event()
+        self.line = Line()
         self.epoch = 0  # one more per established connection
         self.on_up: Callable[[], None] = _nothing
 
@@ -68,14 +66,19 @@ class Connection:
 
     async def start(self, wait: float) -> None:
         """
-        Begin to connect, and wait a while for it; it goes on in the background.
+        Begin to connect, and wait a while for it or a refusal; it goes on in the background.
 
         Raises:
             StalledError: The address can never work.
 
         """
         self._started = asyncio.create_task(self._connect(), name="nats-connect")
-        await asyncio.wait({self._started}, timeout=wait)
+        refused = asyncio.create_task(self.line.refused.wait())
+        try:
+            first = {self._started, refused}
+            await asyncio.wait(first, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            refused.cancel()
         if self._started.done() and (error := self._started.exception()) is not None:
             raise StalledError(
                 f"NATS at {self._peer.shown}: {error or type(error).__name__}; expected an "
@@ -156,7 +159,7 @@ class Connection:
             if not future.done():
                 future.set_result(message)
 
-        with self.inbox(answer) as reply, self.waiting.watch(subject, future):
+        with self.inboxes.open(answer) as reply, self.waiting.watch(subject, future):
             await self.send(subject, data, reply=reply, headers=headers)
             try:
                 async with asyncio.timeout(within):
@@ -165,18 +168,6 @@ class Connection:
                 raise Disconnected(
                     f"NATS at {self._peer.shown} did not answer on {subject} within {within:g} s"
                 ) from error
-
-    @contextmanager
-    def inbox(self, handler: Callable[[Message], None]) -> Iterator[str]:
-        """
-        Give an address whose answers go to the handler.
-        """
-        token = secrets.token_hex(8)
-        self._handlers[token] = handler
-        try:
-            yield f"{self._prefix}.{token}"
-        finally:
-            self._handlers.pop(token, None)
 
     @asynccontextmanager
     async def mailbox(self, handler: Callable[[Message], Awaitable[None]]) -> AsyncIterator[str]:
@@ -216,7 +207,7 @@ class Connection:
             raise Disconnected(f"NATS at {self._peer.shown} did not answer within {within:g} s")
 
     def __repr__(self) -> str:
-        state = "up" if self.connected else "closed" if self.closed.is_set() else "down"
+        state = "up" if self.connected else "closed" if self.line.closed.is_set() else "down"
         return f"<Connection {self._peer.user}@{self._peer.shown} {state} epoch={self.epoch}>"
 
     async def _connect(self) -> None:
@@ -236,43 +227,45 @@ class Connection:
             reconnected_cb=self._on_up,
             closed_cb=self._on_closed,
         )
-        await self._client.subscribe(f"{self._prefix}.>", cb=self._on_message)
+        await self._client.subscribe(f"{self.inboxes.prefix}.>", cb=self._on_message)
         await self._on_up()
 
     async def _on_message(self, message: Msg) -> None:
-        handler = self._handlers.get(message.subject.rpartition(".")[2])
-        if handler is not None:
-            handler(_message(message))
+        self.inboxes.take(_message(message))
 
     async def _on_up(self) -> None:
         self._ready = True
         self.epoch += 1
-        self.up.set()
+        self.line.up.set()
+        self.line.refused.clear()
         log.info("bus connected", epoch=self.epoch)
         self.on_up()
 
     async def _on_down(self) -> None:
-        self.up.clear()
+        self.line.up.clear()
         self._fail_all("the connection was lost")
         log.info("bus disconnected") if self._closing else log.warning("bus disconnected")
 
     async def _on_closed(self) -> None:
         self._fail_all("the server ended the connection for good")
         self._ready = False
-        self.up.clear()
+        self.line.up.clear()
         if not self._closing:
             log.error("bus connection refused for good")
-            self.closed.set()
+            self.line.refused.set()
+            self.line.closed.set()
 
     async def _on_error(self, error: Exception) -> None:
         if self._client.is_connecting and (attempt := self._client._transport):  # noqa: SLF001
             attempt.close()  # type: ignore[no-untyped-call]  # the next would leave it open
-        refused = _REFUSED.search(str(error).lower())
-        if refused is None:
+        if says_refused(error) and not self.line.refused.is_set():
+            self.line.refused.set()
+            log.error("bus login refused", user=self._peer.user)
+        refused = subject_refused(error)
+        if not refused:
             log.debug("bus error", error=str(error) or type(error).__name__)
             return
-        # The library lowers the server's words.
-        for subject in self.waiting.on(refused[1]) or [refused[1]]:
+        for subject in self.waiting.on(refused) or [refused]:
             log.error("bus permission refused", subject=subject)
             self.waiting.fail(
                 BusForbidden(

@@ -119,7 +119,7 @@ class Consumer:
                 self._keeper.look()
                 await asyncio.sleep(RETRY)
             case Disconnected():
-                await self._connection.up.wait()
+                await self._connection.line.up.wait()
                 await asyncio.sleep(SETTLE)
             case _:
                 log.warning("consumer refused", stream=self._spec.stream, error=error.message)

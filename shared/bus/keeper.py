@@ -92,7 +92,7 @@ class Keeper:
         """
         connection = self._jetstream.connection
         while True:
-            await connection.up.wait()
+            await connection.line.up.wait()
             self._look.clear()
             try:
                 await self.assert_all()

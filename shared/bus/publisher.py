@@ -79,7 +79,7 @@ class EventPublisher:
         """
         while True:
             await self._filled.wait()
-            await self._bus.up.wait()
+            await self._bus.line.up.wait()
             self._filled.clear()
             try:
                 await self._outbox.drain(self._send)

@@ -103,7 +103,7 @@ class Reader:
         lost: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         body = json.dumps({**request, "max_bytes": BATCH_BYTES}).encode()
         with (
-            self._connection.inbox(queue.put_nowait) as reply,
+            self._connection.inboxes.open(queue.put_nowait) as reply,
             self._connection.waiting.watch(self._subject, lost),
         ):
             await self._connection.send(self._subject, body, reply=reply)

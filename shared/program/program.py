@@ -135,7 +135,7 @@ class Program:
         """
         End the program when NATS closes the connection for good.
         """
-        await self.bus.closed.wait()
+        await self.bus.line.closed.wait()
         self.runtime.fail("NATS refuses this user: correct SETPOINT_NATS_USER or its password")
 
     async def serve(self, work: Coroutine[Any, Any, None]) -> None:

@@ -157,7 +157,7 @@ class BusLetters:
                 await self._bus.forget(subjects.DELIVERIES, durable)
             except SetpointError as error:
                 log.debug("durable not renewed yet", durable=durable, error=error.message)
-                await self._bus.up.wait()
+                await self._bus.line.up.wait()
                 await self._clock.sleep(1.0)
             else:
                 return

@@ -230,7 +230,7 @@ async def test_a_revoked_user_is_told_that_only_a_new_process_helps(nats_server,
     os.kill(nats_server.server.pid, signal.SIGHUP)
 
     async def closed() -> bool:
-        return bus.closed.is_set()
+        return bus.line.closed.is_set()
 
     await until(closed)
     assert not bus.connected

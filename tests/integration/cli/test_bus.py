@@ -133,6 +133,18 @@ async def test_events_are_followed_when_nats_was_wiped(system, bus, nats_server)
     assert "the third" in await asyncio.to_thread(process.stdout.readline)
 
 
+async def test_following_ends_with_words_when_the_password_has_changed(system, bus, nats_server):
+    await say(bus, system.ns, "the first")
+    process = system.start("events", "-n", system.ns, "-w")
+    assert "the first" in await asyncio.to_thread(process.stdout.readline)
+    await nats_server.server.kill()
+    nats_server.server.password_file("cli").write_text("another\n")
+    await nats_server.restart()
+    assert "its password has changed" in await asyncio.to_thread(process.stdout.read)
+    assert process.wait(20) == 1
+    assert "does not let user 'cli' in" in await run(system, "deadletters", "list", code=2)
+
+
 async def test_drift_is_told_as_it_stands_and_as_it_was(system, bus):
     system.declare()
     fields = [{"path": "spec.replicas", "from": "3", "to": "9"}]
