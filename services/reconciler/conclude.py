@@ -54,7 +54,7 @@ class Conclude:
         Tell and write how a pass went.
         """
         lane.concluded = True
-        await self._changes(lane, result)
+        await self._changes(lane)
         if result.refused:
             text = messages.refused(result.refused, result.total)
             return await self._failed(lane, result, conditions.FAILED, text)
@@ -182,12 +182,13 @@ class Conclude:
             metadata={"commit_status": "update"},
         )
 
-    async def _changes(self, lane: Lane, result: Result) -> None:
-        text = messages.changes(result.actions.items())
+    async def _changes(self, lane: Lane) -> None:
+        text = messages.changes(lane.acted.items())
         if text:
             await self._report.tell(
                 lane, severity="info", reason=conditions.PROGRESSING, message=text
             )
+        lane.acted = {}
 
     async def _failed(self, lane: Lane, result: Result, reason: str, message: str) -> Ended:
         message = self._report.mask(message)

@@ -25,6 +25,7 @@ from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.observation import Observed, observe
 from services.reconciler.core.obstacles import overtaken
 from services.reconciler.core.options import DEFAULT
+from services.reconciler.core.plan import Action
 from services.reconciler.core.receipt import Saved
 from services.reconciler.core.rollout import Rollout
 from services.reconciler.core.sources import Source
@@ -63,7 +64,9 @@ class Lane(Declaration):
         self.answering = ""  # the request that the last pass answers
         self.pending: Json | None = None
         self.untold: Result | None = None  # the pass of which the status says nothing yet
-        self.owing = False  # how such a pass ended is to be told by the one that came after it
+        # What passes did and came to no end to tell: the one that does tells it.
+        self.acted: dict[ObjectKey, Action] = {}
+        self.owing = False  # the same of their success
         self.working = False
         self.waiting = False  # for a dependency, also while the status does not say so yet
         self.removed = False

@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from services.reconciler.apply import Applied, Apply
+from services.reconciler.apply import Apply
 from services.reconciler.conclude import Conclude, Ended
 from services.reconciler.core import conditions, messages, obstacles
 from services.reconciler.core.dependencies import SourceState
@@ -141,6 +141,7 @@ class Reconcile:
             return await self._steps.halt.broken(lane, _empty(declared))
         await self._record(lane, plan, source)
         anew = rendering is not None and remember(lane, rendering)
+        lane.owing = lane.owing or anew
         lane.memory.foreign, lane.remembered = set(whose.kept), source
         applied = await self._act(lane, declared, plan, anew=anew)
         if applied is None:
@@ -183,6 +184,7 @@ class Reconcile:
             lane.memory.desired,
             outdated=lambda: self._outdated(lane, declared, generation),
         )
+        lane.acted |= {key: action for key, action in done.actions.items() if action.changes}
         if done.cut:
             return None
         self._lanes.took(lane, done.actions.keys() & lane.memory.receipts.keys())
@@ -191,24 +193,21 @@ class Reconcile:
         lane.memory.refused |= {key: one.message for key, one in done.refused.items()}
         refused = [Refusal(key=key, message=why) for key, why in lane.memory.refused.items()]
         plan = with_refused(plan, refused)
-        inventory, failures = await self._prune(lane, plan, done)
+        inventory, failures = await self._prune(lane, plan)
         lane.inventory = inventory
         self._lanes.recorded(lane)
-        changed = any(action is not Action.UNCHANGED for action in done.actions.values())
+        skipped = any(action is Action.SKIPPED for action in done.actions.values())
         return Result(
             began=0.0,
             digest=lane.memory.render.digest if lane.memory.render else "",
             status=conditions.with_inventory(lane.status, inventory),
-            actions=done.actions,
             refused=plan.refused,
             prune_failed=failures,
             total=len(lane.memory.desired.keys() | {one.key for one in plan.refused}),
-            anew=anew or changed,
+            anew=anew or skipped or bool(lane.acted),
         )
 
-    async def _prune(
-        self, lane: Lane, plan: Plan, done: Applied
-    ) -> tuple[Inventory, list[Refusal]]:
+    async def _prune(self, lane: Lane, plan: Plan) -> tuple[Inventory, list[Refusal]]:
         """
         Delete what is not declared any more; return what is recorded then, and what stays.
         """
@@ -217,7 +216,7 @@ class Reconcile:
         pruned = await self._steps.prune.run(lane, [step.key for step in plan.prunes])
         point("reconciler.all-pruned")
         ended = (*pruned.deleted, *pruned.gone)
-        done.actions |= dict.fromkeys(pruned.deleted, Action.DELETED)
+        lane.acted |= dict.fromkeys(pruned.deleted, Action.DELETED)
         for key in ended:
             lane.marks.take(key)
             lane.memory.forget(key)

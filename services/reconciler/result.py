@@ -3,12 +3,10 @@ What a pass did, until its status says so.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.reconciler.core.manifest import Refusal
-from services.reconciler.core.plan import Action
 from services.reconciler.declaration import Json
-from shared.model import ObjectKey
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,7 +18,6 @@ class Result:
     began: float
     digest: str = ""
     status: Json
-    actions: dict[ObjectKey, Action] = field(default_factory=dict)
     refused: Sequence[Refusal] = ()
     prune_failed: Sequence[Refusal] = ()
     total: int = 0

@@ -140,11 +140,7 @@ def changes(actions: Iterable[tuple[ObjectKey, Action]]) -> str:
     """
     Write the change log of a pass: one line for each object that was changed.
     """
-    return "\n".join(
-        f"{key} {action}"
-        for key, action in actions
-        if action in {Action.CREATED, Action.CONFIGURED, Action.DELETED}
-    )
+    return "\n".join(f"{key} {action}" for key, action in actions if action.changes)
 
 
 def _short(seconds: float) -> str:

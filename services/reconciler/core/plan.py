@@ -27,6 +27,13 @@ class Action(StrEnum):
     DELETED = "deleted"
     SKIPPED = "skipped"
 
+    @property
+    def changes(self) -> bool:
+        """
+        Say whether the object is another one after it.
+        """
+        return self in {Action.CREATED, Action.CONFIGURED, Action.DELETED}
+
 
 class Gate(StrEnum):
     """

@@ -60,10 +60,12 @@ class World:
         self.source = None
 
     def declare(self, name="app", annotations=None, **spec):
+        meta = {"name": name, "namespace": "ns"}
         body = {
             "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
             "kind": "Kustomization",
-            "metadata": {"name": name, "namespace": "ns", "annotations": annotations or {}},
+            # None are not an empty map: for the fake that would be the end of others'.
+            "metadata": meta | {"annotations": annotations} if annotations else meta,
             "spec": {
                 "interval": "1h",
                 "retryInterval": "1m",

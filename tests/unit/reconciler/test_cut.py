@@ -1,0 +1,70 @@
+"""
+A pass that a newer revision cuts short: what it did, and what it was about, is told by the next.
+"""
+
+import pytest
+
+from tests.unit.reconciler.world import World, config, dies_before_its_receipts
+
+README = {"README.txt": "of no object"}
+
+
+def space(name):
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+@pytest.fixture
+async def world():
+    made = World()
+    made.push(space("one"), config("two"))
+    made.declare()
+    await made.start().settle()
+    made.reporter.told.clear()
+    return made
+
+
+def cut(world, process, *objects):
+    """
+    Let a revision come that changes no object of these, while the first stage is applied.
+    """
+
+    async def newer():
+        world.push(*objects, **README)
+        process.hear()
+
+    process.switch.on_its_way("Cluster.apply", 1, newer)
+
+
+def told(world, reason):
+    return [event.message for event, _ in world.reporter.told if event.reason == reason]
+
+
+def labelled(name):
+    return space(name) | {"metadata": {"name": name, "labels": {"tier": "web"}}}
+
+
+async def test_what_a_pass_that_was_cut_short_applied_is_told(world):
+    process = world.start()
+    objects = labelled("one"), config("two", a="2")
+    world.push(*objects)
+    cut(world, process, *objects)
+    await process.settle()
+    assert world.configs()["two"] == {"a": "2"}
+    (message,) = told(world, "Progressing")
+    assert sorted(message.splitlines()) == [
+        "ConfigMap/ns/two configured",
+        "Namespace/one configured",
+    ]
+    assert len(told(world, "ReconciliationSucceeded")) == 1
+
+
+async def test_a_revision_that_a_process_applied_before_it_died_is_told_though_a_pass_is_cut(world):
+    objects = labelled("one"), config("two", a="2")
+    world.push(*objects)
+    await dies_before_its_receipts(world)
+    process = world.start()
+    cut(world, process, *objects)
+    await process.settle()
+    assert len(told(world, "ReconciliationSucceeded")) == 1
+    await process.settle()
+    assert len(told(world, "ReconciliationSucceeded")) == 1
