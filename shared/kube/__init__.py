@@ -8,9 +8,10 @@ no service's settings. Services and the command line may import it; it imports n
 
 from shared.kube.client import Kube
 from shared.kube.events import EventRecorder
+from shared.kube.fence import fenced
 from shared.kube.holder import Holder
 from shared.kube.lease import Lease
 from shared.kube.objects import Listing
 from shared.kube.resource import Resource
 
-__all__ = ["EventRecorder", "Holder", "Kube", "Lease", "Listing", "Resource"]
+__all__ = ["EventRecorder", "Holder", "Kube", "Lease", "Listing", "Resource", "fenced"]

@@ -18,6 +18,7 @@ import orjson
 from yarl import URL
 
 from shared.kube.errors import KubeError, TooManyRequests, Unauthorized, Unreachable
+from shared.kube.fence import FencedConnector
 from shared.kube.session import Access
 from shared.kube.translate import Target, translate
 
@@ -60,9 +61,7 @@ class Requests:
         self._timeout = timeout
         self._default = limits(timeout)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, ssl=access.tls or True, keepalive_timeout=KEEPALIVE
-            ),
+            connector=FencedConnector(limit=0, ssl=access.tls or True, keepalive_timeout=KEEPALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,

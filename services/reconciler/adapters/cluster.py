@@ -5,7 +5,7 @@ from collections.abc import Callable
 from services.reconciler.core.manifest import MANAGER
 from services.reconciler.ports import NOT_LEADER, Json, Kind
 from shared.errors import WaitingError
-from shared.kube import Kube
+from shared.kube import Kube, fenced
 from shared.kube.errors import KindNotServed
 from shared.kube.resource import Resource
 from shared.model import ObjectKey
@@ -44,28 +44,28 @@ class KubeCluster:
         """
         Apply an object server-side as field manager ``setpoint``, forcing conflicts.
         """
-        self._fence()
-        group, _, version = str(obj["apiVersion"]).rpartition("/")
-        found = await self._kube.resource(group, str(obj["kind"]), version)
-        return await self._kube.apply(found, obj, manager=MANAGER, dry_run=dry_run)
+        with fenced(self._fence):
+            group, _, version = str(obj["apiVersion"]).rpartition("/")
+            found = await self._kube.resource(group, str(obj["kind"]), version)
+            return await self._kube.apply(found, obj, manager=MANAGER, dry_run=dry_run)
 
     async def rewrite_managers(self, key: ObjectKey, ops: list[Json]) -> Json:
         """
         Fold other managers' entries into ours, by one JSON patch with a resourceVersion test.
         """
-        self._fence()
-        found = await self._kube.resource(key.group, key.kind)
-        return await self._kube.json_patch(found, key.namespace, key.name, ops, manager=MANAGER)
+        with fenced(self._fence):
+            found = await self._kube.resource(key.group, key.kind)
+            return await self._kube.json_patch(found, key.namespace, key.name, ops, manager=MANAGER)
 
     async def delete(self, key: ObjectKey, *, uid: str, resource_version: str) -> bool:
         """
         Delete exactly the object that was seen; False if it was gone.
         """
-        self._fence()
-        found = await self._kube.resource(key.group, key.kind)
-        return await self._kube.delete(
-            found, key.namespace, key.name, uid=uid, resource_version=resource_version
-        )
+        with fenced(self._fence):
+            found = await self._kube.resource(key.group, key.kind)
+            return await self._kube.delete(
+                found, key.namespace, key.name, uid=uid, resource_version=resource_version
+            )
 
     def _fence(self) -> None:
         if not self._may_write():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from services.reconciler.ports import NOT_LEADER, Json
 from shared.errors import WaitingError
-from shared.kube import Kube
+from shared.kube import Kube, fenced
 
 MANAGER = "setpoint-reconciler"
 FINALIZER = "finalizers.fluxcd.io"
@@ -33,9 +33,9 @@ class KubeDeclarations:
         """
         Make ``status`` the status, only if ``obj`` is still the newest version.
         """
-        self._fence()
-        kind = await self._kube.resource(_GROUP, _KIND)
-        return await self._kube.replace_status(kind, obj, status, manager=MANAGER)
+        with fenced(self._fence):
+            kind = await self._kube.resource(_GROUP, _KIND)
+            return await self._kube.replace_status(kind, obj, status, manager=MANAGER)
 
     async def set_finalizer(
         self, obj: Json, *, present: bool, annotations: Mapping[str, str] | None = None
@@ -43,20 +43,20 @@ class KubeDeclarations:
         """
         Add or remove our finalizer and add annotations, only if ``obj`` is the newest version.
         """
-        self._fence()
         meta = obj["metadata"]
         others = [item for item in meta.get("finalizers", []) if item != FINALIZER]
         wanted = [*others, FINALIZER] if present else others
         patch: Json = {"finalizers": wanted, "resourceVersion": meta["resourceVersion"]}
         if annotations:
             patch["annotations"] = dict(annotations)
-        return await self._kube.merge_patch(
-            await self._kube.resource(_GROUP, _KIND),
-            meta["namespace"],
-            meta["name"],
-            {"metadata": patch},
-            manager=MANAGER,
-        )
+        with fenced(self._fence):
+            return await self._kube.merge_patch(
+                await self._kube.resource(_GROUP, _KIND),
+                meta["namespace"],
+                meta["name"],
+                {"metadata": patch},
+                manager=MANAGER,
+            )
 
     async def values(self, kind: str, namespace: str, name: str) -> dict[str, str] | None:
         """

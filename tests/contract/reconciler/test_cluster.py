@@ -214,3 +214,15 @@ async def test_without_the_lease_nothing_is_written(real):
             await write
         assert caught.value.reason == "NotLeader"
     assert await real.get(key_of(obj)) == obj
+
+
+async def test_a_write_that_waited_while_the_lease_was_lost_is_not_sent(real, monkeypatch):
+    obj = await real.apply(config(real))
+    answers = iter([True, False])
+    monkeypatch.setattr(real, "_may_write", lambda: next(answers))
+    with pytest.raises(WaitingError) as caught:
+        await real.apply(config(real, a="2"))
+    assert caught.value.reason == "NotLeader"
+    assert await real.get(key_of(obj)) == obj
+    monkeypatch.setattr(real, "_may_write", lambda: True)
+    assert (await real.apply(config(real, a="2")))["data"] == {"a": "2"}
