@@ -8,7 +8,7 @@ before waits until the other has applied it, and then lets it go instead of dele
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from services.reconciler.core.claims import Answer, Claims, keeps, takes
+from services.reconciler.core.claims import Answer, Claims, keeps, takes, undecided
 from services.reconciler.core.inventory import Inventory
 from services.reconciler.core.manifest import Desired, Refusal
 from services.reconciler.core.options import Ssa
@@ -25,7 +25,6 @@ from shared.model import ObjectKey
 from shared.runtime import Clock
 
 ALLOW_EMPTY = "setpoint.dev/allow-empty"
-PATIENCE = 10.0  # seconds to wait for what others declare; then what they said last holds
 
 # Tells the labels of those objects that are there, carry an owner's label and are no lane's; or why
 # nobody can tell.
@@ -74,7 +73,8 @@ class Gather:
         """
         found = Whose(recorded=_recorded(lane))
         now = self._clock.monotonic()
-        patient = lane.undecided is None or now - lane.undecided < PATIENCE
+        asked = undecided(lane.undecided, lane.claims, now)
+        patient = asked.patient(now)
         wanted = lane.claims.keys if lane.claims else frozenset()
         for key in wanted:
             other = self._lanes.other_owner(lane, key)
@@ -83,10 +83,7 @@ class Gather:
         stale = [key for key in found.recorded if key not in wanted]
         if stale:
             self._handed(found, lane, stale, patient=patient)
-        if not found.undecided:
-            lane.undecided = None
-        elif lane.undecided is None:
-            lane.undecided = now
+        lane.undecided = asked if found.undecided else None
         self._lanes.asks(lane, whose=bool(found.undecided or found.kept or found.handed))
         return found
 
@@ -158,8 +155,8 @@ class Gather:
             if waits and other.claims is not None and self._unborn(other.claims):
                 found.undecided = True
             for key in stale:
-                answer = takes(neighbour, key)
-                if answer is Answer.SOON and waits:
+                answer = takes(neighbour, key, waits=waits)
+                if answer is Answer.SOON:
                     found.undecided = True
                 elif answer is Answer.YES and not self._has_taken(other, key):
                     found.handed.add(key)

@@ -7,7 +7,7 @@ steps act on it, one at a time.
 
 import asyncio
 
-from services.reconciler.core.claims import Claims
+from services.reconciler.core.claims import Claims, Undecided
 from services.reconciler.core.dependencies import SourceState
 from services.reconciler.core.drift import (
     GONE,
@@ -73,7 +73,7 @@ class Lane(Declaration):
         self.claims: Claims | None = None  # what it declared when it was rendered last
         # To work on a new revision: it is not known yet how urgently, or nobody waits for it.
         self.expected = False
-        self.undecided: float | None = None  # since when it waits for the claims of others
+        self.undecided: Undecided | None = None  # it waits for the claims of others
         self.ends_since: float | None = None  # since when its objects are being deleted
         self._in_flight: dict[ObjectKey, Json | Gone | None] = {}
         # What watches showed before the receipts were there; None from then on.

@@ -12,6 +12,8 @@ from enum import Enum, auto
 
 from shared.model import ObjectKey
 
+PATIENCE = 10.0  # seconds to wait for what others declare; then what they said last holds
+LOOKS = 3  # at each revision at least: the seconds may have passed while we stood still
 _KUSTOMIZATION = ("kustomize.toolkit.fluxcd.io", "Kustomization")
 
 
@@ -74,6 +76,34 @@ class Neighbour:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided:
+    """
+    How long somebody has waited for the claims of others, in monotonic seconds and in looks.
+    """
+
+    since: float
+    about: Claims | None
+    looks: int = 1
+
+    def patient(self, now: float) -> bool:
+        """
+        Say whether to go on waiting.
+        """
+        return now - self.since < PATIENCE or self.looks <= LOOKS
+
+
+def undecided(before: Undecided | None, about: Claims | None, now: float) -> Undecided:
+    """
+    Look once more; what is asked about other claims of our own is asked anew.
+    """
+    if before is None:
+        return Undecided(since=now, about=about)
+    if before.about != about:
+        return Undecided(since=before.since, about=about)
+    return replace(before, looks=before.looks + 1)
+
+
 class Answer(Enum):
     """
     Whether a neighbour has to do with an object.
@@ -97,13 +127,15 @@ def keeps(neighbour: Neighbour, key: ObjectKey) -> Answer:
     return Answer.SOON
 
 
-def takes(neighbour: Neighbour, key: ObjectKey) -> Answer:
+def takes(neighbour: Neighbour, key: ObjectKey, *, waits: bool) -> Answer:
     """
     Say whether a neighbour declares an object that another one does not declare any more.
+
+    Who does not wait for its next word goes by the last: to delete takes more than silence.
     """
     if neighbour.deleting:
         return Answer.NO
-    if neighbour.busy and not neighbour.current:
+    if waits and neighbour.busy and not neighbour.current:
         return Answer.SOON
     claims = neighbour.claims
     return Answer.YES if claims is not None and key in claims.keys else Answer.NO
