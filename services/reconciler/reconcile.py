@@ -177,15 +177,14 @@ class Reconcile:
         lane.memory.foreign |= strangers.keys()
         wanted = [one for one in wanted if one.key not in strangers]
         generation = lane.generation
+
+        def outdated() -> bool:
+            return self._outdated(lane, declared, generation)
+
         await self._steps.report.take_back(lane)
-        done = await self._steps.apply.run(
-            lane,
-            wanted,
-            lane.memory.desired,
-            outdated=lambda: self._outdated(lane, declared, generation),
-        )
+        done = await self._steps.apply.run(lane, wanted, lane.memory.desired, outdated=outdated)
         lane.acted |= {key: action for key, action in done.actions.items() if action.changes}
-        if done.cut:
+        if done.cut or (plan.prunes and outdated()):
             return None
         self._lanes.took(lane, done.actions.keys() & lane.memory.receipts.keys())
         if done.fenced is not None:

@@ -4,8 +4,9 @@ A pass that a newer revision cuts short: what it did, and what it was about, is 
 
 import pytest
 
-from tests.unit.reconciler.world import World, config, dies_before_its_receipts
+from tests.unit.reconciler.world import World, config, config_key, dies_before_its_receipts
 
+TWO = config_key("two")
 README = {"README.txt": "of no object"}
 
 
@@ -68,3 +69,13 @@ async def test_a_revision_that_a_process_applied_before_it_died_is_told_though_a
     assert len(told(world, "ReconciliationSucceeded")) == 1
     await process.settle()
     assert len(told(world, "ReconciliationSucceeded")) == 1
+
+
+async def test_what_a_newer_revision_declares_again_meanwhile_is_not_deleted(world):
+    uid = world.api.find(TWO)["metadata"]["uid"]
+    process = world.start()
+    world.push(labelled("one"))
+    cut(world, process, labelled("one"), config("two"))
+    await process.settle()
+    assert world.api.find(TWO)["metadata"]["uid"] == uid
+    assert world.recorded() == {"one", "two"}
