@@ -26,6 +26,11 @@ faults = st.lists(
 )
 deaths = st.tuples(st.integers(1, 40), st.booleans())
 drifts = st.sampled_from(("edit", "add", "unlabel", "delete", "replace", "copy"))
+# What a pass is at when a newer revision comes; the how manieth call of that kind.
+overtaken = st.tuples(
+    st.sampled_from(("Declarations.write_status", "Cluster.apply", "Cluster.delete")),
+    st.integers(1, 3),
+)
 # What is done for an object by the next pass, and the call for it that somebody comes across.
 scenes = st.sampled_from(
     (
@@ -59,20 +64,7 @@ class Machine(Stage):
         """
         Add, change, move and remove objects.
         """
-        for name in NAMES:
-            if name in changed or name not in self.values:
-                self.values[name] = self._fresh()
-        content = {
-            owner: {
-                name: self.values[name]
-                for name, place in zip(NAMES, where, strict=True)
-                if place == owner
-            }
-            for owner in OWNERS
-        }
-        if FIXED in self.values:
-            content[OWNERS[0]][FIXED] = self.values[FIXED]
-        self._publish(content, heard=heard)
+        self._publish(self._content(where, changed), heard=heard)
 
     @rule(declared=st.booleans())
     def push_what_cannot_be_changed(self, declared):
@@ -127,6 +119,13 @@ class Machine(Stage):
         """
         self._declare(owner, allow_empty=allow_empty, **spec)
 
+    @rule(waits=st.booleans(), still=st.booleans())
+    def depend(self, waits, still):
+        """
+        Let the one wait for the other, which perhaps stands still; or no longer.
+        """
+        self._depend(waits=waits, still=still)
+
     @rule(owner=owners)
     def delete_declaration(self, owner):
         if exists(self.world, owner):
@@ -163,6 +162,26 @@ class Machine(Stage):
         else:
             self._push_one(name, None if what == "removed" else self._fresh())
         self.process.switch.on_its_way(call, 1, meanwhile, back=back)
+        self._work()
+
+    @precondition(lambda self: self.process)
+    @rule(call=overtaken, back=st.booleans(), where=places, changed=changes, still=st.booleans())
+    def push_while_a_call_is_on_its_way(self, call, back, where, changed, still):
+        """
+        Let a newer revision come in the middle of a pass, and perhaps wait for who stands still.
+        """
+
+        async def meanwhile():
+            with self.oracle.acting(None):
+                if still:
+                    self._depend(waits=True, still=True)
+                self._publish(self._content(where, changed), heard=False)
+            if self.process and not self.process.behind:
+                self.process.heard = len(self.oracle.history)
+                await self.process.look(self.world.source)
+
+        self.process.switch.brew()
+        self.process.switch.on_its_way(*call, meanwhile, back=back)
         self._work()
 
     @rule(name=names, refused=st.booleans())
@@ -256,6 +275,25 @@ class Machine(Stage):
             self.process.blind = True
         else:
             self.process.see_again()
+
+    def _content(self, where, changed):
+        """
+        Return who declares what, with other values for what has changed.
+        """
+        for name in NAMES:
+            if name in changed or name not in self.values:
+                self.values[name] = self._fresh()
+        content = {
+            owner: {
+                name: self.values[name]
+                for name, place in zip(NAMES, where, strict=True)
+                if place == owner
+            }
+            for owner in OWNERS
+        }
+        if FIXED in self.values:
+            content[OWNERS[0]][FIXED] = self.values[FIXED]
+        return content
 
     @invariant()
     def strangers_are_left_alone(self):

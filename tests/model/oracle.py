@@ -51,6 +51,7 @@ class Oracle:
         self._orphans = set()  # uids of objects left behind by an owner, as declared
         self._theirs = set()  # keys of what somebody else changed or deleted last
         self._writers = {}  # by key: who wrote it last since the process at work began its turns
+        self._redeclared = set()  # owners, since then: what was begun is ended as it was asked
         self._since = {}  # by owner and place in the history: the version that recorded it
         world.api.watchers.append(self._watch)
         world.cluster.on_read = self._read
@@ -62,6 +63,9 @@ class Oracle:
         """
         if process is not None and self._acting.get() is None:
             self._writers.clear()
+            self._redeclared.clear()
+        if process is not None:
+            process.worked_at = process.heard
         before = self._acting.set(process)
         try:
             yield
@@ -71,21 +75,23 @@ class Oracle:
         finally:
             self._acting.reset(before)
 
-    def newest(self, owner):
+    def known(self, owner):
         """
-        Return what an owner declares at the newest revision that the process knows of.
+        Return what an owner declares at each revision that the process may be working at.
         """
-        heard = self._acting.get().heard
-        return self.history[heard - 1].content[owner] if heard else None
+        first, last = self._acting.get().known
+        return [one.content[owner] for one in self.history[max(first - 1, 0) : last]][::-1]
 
-    def empty(self, owner):
+    def empty(self, owner, content):
         """
         Say whether nothing is declared where something was, and nobody allowed that.
         """
+        if owner in self._redeclared:
+            return False
         declared = self.world.declared(owner) or {"metadata": {}}
         annotations = declared["metadata"].get("annotations") or {}
         return (
-            self.newest(owner) == {}
+            content == {}
             and bool(self.world.recorded(owner))
             and annotations.get("setpoint.dev/allow-empty") != "enabled"
         )
@@ -113,7 +119,9 @@ class Oracle:
         if key.kind == "Kustomization":
             if new is None:
                 self._ended(old)
-            elif self._acting.get():
+            elif not self._acting.get():
+                self._redeclared.add(key.name)
+            else:
                 self._said(old, new)
         elif key.kind == "ConfigMap" and not self._acting.get():
             self._theirs.add(key)
@@ -128,6 +136,9 @@ class Oracle:
         if self._acting.get() and (leaked := self.leaked()):
             raise BrokenPromiseError(f"{leaked} is recorded by nobody")
 
+    def _stands_still(self, owner):
+        return self.world.declared(owner)["spec"].get("suspend") and owner not in self._redeclared
+
     def _read(self, key):
         if self._acting.get():
             self._acting.get().read[key] = self.world.api.version
@@ -138,29 +149,38 @@ class Oracle:
             return
         if owner not in OWNERS or key not in self._recorded(owner):
             raise BrokenPromiseError(f"{key} was deleted, which is somebody else's")
-        declared, content = self.world.declared(owner), self.newest(owner)
-        spec = declared["spec"]
-        if not spec["prune"] or spec.get("suspend"):
+        declared = self.world.declared(owner)
+        forbidden = not declared["spec"]["prune"] and owner not in self._redeclared
+        if forbidden or self._stands_still(owner):
             raise BrokenPromiseError(f"{key} was deleted by {owner}, which must not delete")
         if declared["metadata"].get("deletionTimestamp"):
             return
-        if content is None or self.empty(owner):
-            raise BrokenPromiseError(f"{key} was deleted by {owner} because nothing could be read")
-        if key.name in content:
-            raise BrokenPromiseError(f"{key} was deleted by {owner}, which declares it")
         self._not_newer(owner, key, old)
+        wrongs = [self._wrong(owner, key, content) for content in self.known(owner)]
+        if not wrongs or all(wrongs):
+            raise BrokenPromiseError(f"{key} was deleted by {owner}{wrongs[0] if wrongs else ''}")
+
+    def _wrong(self, owner, key, content):
+        """
+        Say why a revision does not let an owner delete an object, or nothing.
+        """
+        if content is None or self.empty(owner, content):
+            return " because nothing could be read"
+        if key.name in content:
+            return ", which declares it"
         if lacking := self._lacking(content):
-            raise BrokenPromiseError(f"{key} was deleted by {owner} before {lacking} was applied")
-        for other in set(OWNERS) - {owner}:
-            if self._takes(other, key):
-                raise BrokenPromiseError(f"{key} was deleted by {owner} and moves to {other}")
+            return f" before {lacking} was applied"
+        taker = next((one for one in OWNERS if one != owner and self._takes(one, key)), None)
+        return f" and moves to {taker}" if taker else ""
 
     def _made_anew(self, key, old):
         """
         Say whether an object that cannot be changed is deleted so that it becomes as declared.
         """
-        wanted = (self.newest(OWNERS[0]) or {}).get(FIXED)
-        if key.name != FIXED or wanted in {None, old["data"].get("v")} or not old.get("immutable"):
+        wanted = {(content or {}).get(FIXED) for content in self.known(OWNERS[0])}
+        if key.name != FIXED or not wanted - {None, old["data"].get("v")}:
+            return False
+        if not old.get("immutable"):
             return False
         if (self.world.declared(OWNERS[0]) or {"metadata": {}})["metadata"].get(
             "deletionTimestamp"
@@ -213,7 +233,7 @@ class Oracle:
             return
         if owner not in OWNERS:
             raise BrokenPromiseError(f"{key} was written for {owner}")
-        if self.world.declared(owner)["spec"].get("suspend"):
+        if self._stands_still(owner):
             raise BrokenPromiseError(f"{key} was written for {owner}, which is suspended")
         before = _owner(old) if old is not None else None
         taken = before in OWNERS and before != owner and self._takes(before, key)

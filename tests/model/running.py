@@ -73,6 +73,7 @@ class Running(Process):
         self.blind = self.deaf = False
         self.behind = False  # of the source, of which it hears nothing
         self.heard = 0  # revisions that it knows of
+        self.worked_at = 0  # those that it knew of when its turns began
         self.read = {}  # by key: the version of the API server when it read the object last
         self._begun = set()
         self._seen_once = False
@@ -93,6 +94,13 @@ class Running(Process):
         Say whether it hears everything and may write.
         """
         return self.switch.leads and not (self.deaf or self.behind)
+
+    @property
+    def known(self):
+        """
+        Return the first and the last place in the history that a pass may be at.
+        """
+        return min(self.worked_at, self.heard), self.heard
 
     def claimed(self, owner):
         """

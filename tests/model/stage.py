@@ -110,6 +110,11 @@ class Stage(RuleBasedStateMachine):
         asked = {"interval": INTERVAL, "retryInterval": "1m", "suspend": False} | spec
         self.world.declare(owner, annotations=annotations, path=f"./{owner}", **asked)
 
+    def _depend(self, *, waits, still):
+        self._declare(OWNERS[0], suspend=still)
+        on = {"dependsOn": [{"name": OWNERS[0]}]} if waits else {}
+        self._declare(OWNERS[1], **on)
+
     def _begin(self):
         self._stop()
         self.process = Running(self.world, Storm())
