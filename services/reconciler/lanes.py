@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from services.reconciler.core.claims import Claims, Neighbour, after
+from services.reconciler.core.drift import not_newer
 from services.reconciler.core.rendering import Index, reusable
 from services.reconciler.core.sources import Source, merge_announcement, merge_object
 from services.reconciler.lane import Lane
@@ -116,6 +117,8 @@ class Lanes:
             self._give(key, lane)
             if before is not None:
                 self._of[before].discard(key)
+                if _missed(before, lane, key):
+                    lane.marks.mark(key, certain=False)
                 before.memory.receipts.pop(key, None)  # it says nothing about what is there now
                 # Its next pass may break and decide nothing: what it has seen is not its drift.
                 before.marks.take(key)
@@ -248,6 +251,15 @@ class Lanes:
 
     def __repr__(self) -> str:
         return f"Lanes({len(self._lanes)} lanes, {len(self._sources)} sources)"
+
+
+def _missed(before: Lane, lane: Lane, key: ObjectKey) -> bool:
+    """
+    Say whether the watch showed who had an object what came after the apply that took it.
+    """
+    receipt = lane.memory.receipts.get(key)
+    seen = before.memory.versions.get(key)
+    return receipt is not None and (seen is None or not not_newer(seen, receipt.resource_version))
 
 
 def _source_name(lane: Lane) -> SourceName:

@@ -4,6 +4,7 @@ import pytest
 
 from services.reconciler.core.claims import Claims
 from services.reconciler.core.inventory import Inventory
+from services.reconciler.core.receipt import Receipt
 from services.reconciler.lane import Lane
 from services.reconciler.lanes import Lanes
 from tests.fakes.clock import FakeClock
@@ -45,6 +46,20 @@ def test_what_another_one_has_taken_is_no_drift_of_who_had_it_until_that_lets_it
     lanes.remove(second)
     assert first.memory.foreign == set()
     assert first.marks.drifted == {WEB: False}
+
+
+@pytest.mark.parametrize(
+    ("seen", "missed"), [("6", False), ("7", False), ("8", True), (None, True)]
+)
+def test_what_came_while_another_one_took_an_object_is_looked_at(pair, seen, missed):
+    lanes, first, second = pair
+    second.memory.receipts[WEB] = Receipt(
+        uid="u", desired_digest="d", token="t", generation=0, resource_version="7"
+    )
+    if seen is not None:
+        first.memory.versions[WEB] = seen
+    lanes.took(second, [WEB])
+    assert second.marks.drifted == ({WEB: False} if missed else {})
 
 
 @pytest.mark.parametrize("end", ["trimmed", "removed"])
