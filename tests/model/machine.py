@@ -165,17 +165,27 @@ class Machine(Stage):
         self._work()
 
     @precondition(lambda self: self.process)
-    @rule(call=overtaken, back=st.booleans(), where=places, changed=changes, still=st.booleans())
+    @rule(
+        call=overtaken,
+        back=st.booleans(),
+        where=st.none() | places,
+        changed=changes,
+        still=st.booleans(),
+    )
     def push_while_a_call_is_on_its_way(self, call, back, where, changed, still):
         """
         Let a newer revision come in the middle of a pass, and perhaps wait for who stands still.
+
+        Without ``where`` it changes nothing of the one that waits.
         """
 
         async def meanwhile():
             with self.oracle.acting(None):
                 if still:
                     self._depend(waits=True, still=True)
-                self._publish(self._content(where, changed), heard=False)
+                self._publish(
+                    self._content(where, changed) if where else self._readme(), heard=False
+                )
             if self.process and not self.process.behind:
                 self.process.heard = len(self.oracle.history)
                 await self.process.look(self.world.source)
@@ -293,6 +303,15 @@ class Machine(Stage):
         }
         if FIXED in self.values:
             content[OWNERS[0]][FIXED] = self.values[FIXED]
+        return content
+
+    def _readme(self):
+        """
+        Return who declares what, with nothing new but a file of the first.
+        """
+        content = dict(self.oracle.history[-1].content)
+        spare = f"spare-{OWNERS[0]}"
+        content[OWNERS[0]] = (content[OWNERS[0]] or {}) | {spare: self._fresh()}
         return content
 
     @invariant()

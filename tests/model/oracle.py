@@ -52,6 +52,8 @@ class Oracle:
         self._theirs = set()  # keys of what somebody else changed or deleted last
         self._writers = {}  # by key: who wrote it last since the process at work began its turns
         self._redeclared = set()  # owners, since then: what was begun is ended as it was asked
+        # By owner and key: the place in the history whose value it was given last.
+        self._reached = {}
         self._since = {}  # by owner and place in the history: the version that recorded it
         world.api.watchers.append(self._watch)
         world.cluster.on_read = self._read
@@ -170,7 +172,8 @@ class Oracle:
             return ", which declares it"
         if lacking := self._lacking(content):
             return f" before {lacking} was applied"
-        taker = next((one for one in OWNERS if one != owner and self._takes(one, key)), None)
+        others = set(OWNERS) - {owner} - self._redeclared
+        taker = next((one for one in others if self._takes(one, key)), None)
         return f" and moves to {taker}" if taker else ""
 
     def _made_anew(self, key, old):
@@ -237,7 +240,7 @@ class Oracle:
             raise BrokenPromiseError(f"{key} was written for {owner}, which is suspended")
         before = _owner(old) if old is not None else None
         taken = before in OWNERS and before != owner and self._takes(before, key)
-        if taken and self._acting.get().sound:
+        if taken and before not in self._redeclared and self._acting.get().sound:
             raise BrokenPromiseError(f"{key} was written for {owner} and belongs to {before}")
         value = (new.get("data") or {}).get("v")
         floor = self._floor(owner)
@@ -246,6 +249,20 @@ class Oracle:
             raise BrokenPromiseError(
                 f"{key} was written as {value}, which is older than what is recorded"
             )
+        self._goes_on(owner, key, value)
+
+    def _goes_on(self, owner, key, value):
+        """
+        Refuse a value that is older than what the object had, by a process that knows that one.
+        """
+        me, place = self._acting.get(), self._reached.get((owner, key), 0)
+        if not me.sound or me.heard <= place:
+            return
+        places = range(place, me.heard)
+        later = [n for n in places if (self.history[n].content[owner] or {}).get(key.name) == value]
+        if not later:
+            raise BrokenPromiseError(f"{key} was written as {value}, which is older than it was")
+        self._reached[owner, key] = later[0]
 
     def _floor(self, owner):
         """

@@ -26,6 +26,22 @@ def test_nothing_that_happens_in_any_order_breaks_a_promise():
     run_state_machine_as_test(Machine, settings=EVERY_TIME)
 
 
+def test_an_object_that_moves_to_who_waits_and_says_nothing_is_never_away():
+    # Kept from a run: "other" waits for "app", and its next revision comes long after "app" began
+    # to wait for its word.
+    machine = Machine()
+    machine.begin(where=("-", "app", "-"))
+    machine.work(seconds=0)
+    machine.depend(waits=True, still=False)
+    machine.work(seconds=0)
+    machine.push_what_is_refused(name="one", where=("app", "other", "-"))
+    machine.work(seconds=31)
+    machine.push_what_cannot_be_used(broken=True, owner="other")
+    machine.work(seconds=31)
+    machine.push_what_cannot_be_used(broken=False, owner="app")
+    machine.teardown()
+
+
 def test_an_object_that_moves_back_to_who_still_has_it_recorded_is_never_away():
     # Kept from a run: nothing rendered for "app" any more, so that it could let go of nothing; then
     # its receipt said "applied", and "other" deleted what "app" declared again.
