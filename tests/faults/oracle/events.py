@@ -176,7 +176,9 @@ def _drifts(record: Record, journal: Journal, told: Iterable[Told]) -> Iterator[
     what a pass changed, where a crash took the receipt and the object does not prove what was
     applied (ADR 6).
     """
-    left = {one.id: one for one in told if one.reason in {"DriftDetected", "DriftFight"}}
+    drifts = (one for one in told if one.reason in {"DriftDetected", "DriftFight"})
+    # The oldest first: what was not acknowledged before a death comes behind what is newer.
+    left = {one.id: one for one in sorted(drifts, key=lambda one: one.second)}
     lists = [one for one in told if one.reason == "Progressing"]
     for one in corrected(record, journal):
         own = [

@@ -343,6 +343,17 @@ def test_two_corrections_need_two_events(story: Story):
     assert judged(events.all_told, story) == []
 
 
+def test_two_events_tell_of_two_corrections_in_whatever_order_they_come(story: Story):
+    story.commit(declared(1))
+    story.live(declared(1))
+    story.touched(declared(1) | {"data": {"value": "other"}})
+    story.live(declared(1))
+    again = story.touched(declared(1) | {"data": {"value": "other"}}).at
+    drift_told(story, "second", story.live(declared(1)).at)
+    drift_told(story, "first", again - events.LATE - 1)
+    assert judged(events.all_told, story) == []
+
+
 def test_an_event_of_another_time_tells_of_no_correction(story: Story):
     story.commit(declared(1))
     story.live(declared(1))
