@@ -55,4 +55,6 @@ async def _judged(rig: Rig, killer: Killer) -> list[Breach]:
     found = await rig.oracle.judge()
     print(f"{killer.deaths} kills, converged after {took:.1f} s, {len(found)} breaches")
     print("\n".join([f"  {one}" for one in [*rig.oracle.last[:2], *found]]), flush=True)
+    for one in found:
+        print("\n".join(rig.oracle.about(one)), flush=True)
     return found
