@@ -118,8 +118,10 @@ class Stage(RuleBasedStateMachine):
     def _begin(self):
         self._stop()
         self.process = Running(self.world, Storm())
-        if self.world.source is not None:
-            self.process.heard = len(self.oracle.history)
+        places = enumerate(self.oracle.history, start=1)
+        self.process.heard = max(
+            (n for n, one in places if one.source == self.world.source), default=0
+        )
 
     def _begin_behind(self, back):
         place = max(len(self.oracle.history) - back, 1)
@@ -128,7 +130,6 @@ class Stage(RuleBasedStateMachine):
             return
         self.world.source = older
         self._begin()
-        self.process.heard = place
 
     def _see(self):
         self.world.source = self.oracle.history[-1].source
