@@ -227,6 +227,13 @@ class Oracle:
             return False
         return key in self._acting.get().claimed(owner)
 
+    def _keeps(self, owner, key):
+        """
+        Say whether an owner that has an object goes on declaring it.
+        """
+        claims = self._takes(owner, key) and owner not in self._redeclared
+        return claims and any(one is None or key.name in one for one in self.known(owner))
+
     def _written(self, key, old, new):
         if not any(one["manager"] == MANAGER for one in new["metadata"]["managedFields"]):
             return
@@ -239,8 +246,8 @@ class Oracle:
         if self._stands_still(owner):
             raise BrokenPromiseError(f"{key} was written for {owner}, which is suspended")
         before = _owner(old) if old is not None else None
-        taken = before in OWNERS and before != owner and self._takes(before, key)
-        if taken and before not in self._redeclared and self._acting.get().sound:
+        taken = before in OWNERS and before != owner and self._keeps(before, key)
+        if taken and self._acting.get().sound:
             raise BrokenPromiseError(f"{key} was written for {owner} and belongs to {before}")
         value = (new.get("data") or {}).get("v")
         floor = self._floor(owner)
