@@ -37,6 +37,7 @@ from services.reconciler.revert import Revert
 from services.reconciler.slots import Urgency
 from shared.api import Kustomization
 from shared.errors import SetpointError, StalledError
+from shared.model import ObjectKey
 from shared.runtime import Clock, point
 
 _FINALIZE_RETRY = 2.0  # seconds until a deletion that is under way is looked at again
@@ -157,16 +158,7 @@ class Reconcile:
         """
         Heal, apply and prune; None if something newer came in between.
         """
-        mode = mode_of(lane.spec)
-        marked = {} if mode is Mode.DISABLED else lane.marks.drifted
-        keys = (step.key for step in plan.applies)
-        drifted = [key for key in keys if key in marked and lane.memory.applied(key)]
-        lane.memory.refused = {}
-        if drifted:
-            interval = timedelta(seconds=declared.spec.interval_seconds)
-            await self._steps.revert.run(lane, drifted, interval=interval)
-        # A new revision or spec is applied also where a mode or a pause leaves drift standing.
-        healed = frozenset(drifted) if mode is Mode.ENABLED or not anew else frozenset()
+        healed = await self._heal(lane, declared, plan, anew=anew)
         wanted = [
             step.desired
             for step in plan.applies
@@ -184,9 +176,9 @@ class Reconcile:
         await self._steps.report.take_back(lane)
         done = await self._steps.apply.run(lane, wanted, lane.memory.desired, outdated=outdated)
         lane.acted |= {key: action for key, action in done.actions.items() if action.changes}
+        self._lanes.took(lane, done.actions.keys() & lane.memory.receipts.keys())
         if done.cut or (plan.prunes and outdated()):
             return None
-        self._lanes.took(lane, done.actions.keys() & lane.memory.receipts.keys())
         if done.fenced is not None:
             raise done.fenced
         lane.memory.refused |= {key: one.message for key, one in done.refused.items()}
@@ -205,6 +197,23 @@ class Reconcile:
             total=len(lane.memory.desired.keys() | {one.key for one in plan.refused}),
             anew=anew or skipped or bool(lane.acted),
         )
+
+    async def _heal(
+        self, lane: Lane, declared: Kustomization, plan: Plan, *, anew: bool
+    ) -> frozenset[ObjectKey]:
+        """
+        Look at what has drifted before it is applied; return what needs no apply any more.
+        """
+        mode = mode_of(lane.spec)
+        marked = {} if mode is Mode.DISABLED else lane.marks.drifted
+        keys = (step.key for step in plan.applies)
+        drifted = [key for key in keys if key in marked and lane.memory.applied(key)]
+        lane.memory.refused = {}
+        if drifted:
+            interval = timedelta(seconds=declared.spec.interval_seconds)
+            await self._steps.revert.run(lane, drifted, interval=interval)
+        # A new revision or spec is applied also where a mode or a pause leaves drift standing.
+        return frozenset(drifted) if mode is Mode.ENABLED or not anew else frozenset()
 
     async def _prune(self, lane: Lane, plan: Plan) -> tuple[Inventory, list[Refusal]]:
         """

@@ -3,6 +3,7 @@ A pass that a newer revision cuts short: what it did, and what it was about, is 
 """
 
 import pytest
+import yaml
 
 from tests.unit.reconciler.world import World, config, config_key, dies_before_its_receipts
 
@@ -79,3 +80,34 @@ async def test_what_a_newer_revision_declares_again_meanwhile_is_not_deleted(wor
     await process.settle()
     assert world.api.find(TWO)["metadata"]["uid"] == uid
     assert world.recorded() == {"one", "two"}
+
+
+async def test_an_object_that_moves_is_applied_once_though_the_pass_that_takes_it_is_cut():
+    world = World()
+    for name in ("first", "second"):
+        world.declare(name=name, path=f"./{name}")
+    stays = config("stays")
+
+    def folders(first, second):
+        declared = {"first": first, "second": second}
+        return {f"{path}/x.yaml": yaml.safe_dump_all(objs) for path, objs in declared.items()}
+
+    world.push(**folders([space("moves"), stays], []))
+    process = world.start()
+    for name in ("first", "second"):
+        await process.settle(name)
+    moved = folders([stays], [space("moves"), config("two")])
+    world.push(**moved)
+    world.cluster.applied.clear()
+
+    async def newer():
+        world.push(**moved, **README)
+        process.hear()
+
+    process.switch.on_its_way("Cluster.apply", 1, newer)
+    for _ in range(3):
+        for name in ("first", "second"):  # each waits for what the other declares by now
+            await process.once(name)
+    assert [key.name for key in world.cluster.applied] == ["moves", "two"]
+    assert world.recorded("second") == {"moves", "two"}
+    assert world.recorded("first") == {"stays"}
