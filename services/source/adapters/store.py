@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import stat
+import threading
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -33,6 +34,7 @@ class BusStore:
         self._objects = objects
         self._folder = folder
         self._grace = grace
+        self._saving = threading.Lock()  # two sources may have the same content
         self._young: dict[str, float] = {}  # until when what was just put is spared, by digest
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -109,14 +111,15 @@ class BusStore:
 
     def _save(self, checkout: Checkout) -> None:
         name = checkout.digest.hex
-        for suffix, data in ((_INDEX, checkout.index), (_ARCHIVE, checkout.archive)):
-            path = self._folder / (name + suffix)
-            part = path.with_name(path.name + ".part")
-            with part.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+        with self._saving:
+            for suffix, data in ((_INDEX, checkout.index), (_ARCHIVE, checkout.archive)):
+                path = self._folder / (name + suffix)
+                part = path.with_name(path.name + ".part")
+                with part.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                part.replace(path)
 
     def _load(self, digest: Digest) -> tuple[bytes, bytes] | None:
         archive, index = (

@@ -1,6 +1,8 @@
 """The port ArtifactStore: what the service relies on, of the fake and of the real one."""
 
+import asyncio
 import os
+import threading
 
 import pytest
 
@@ -84,6 +86,26 @@ async def test_a_full_disk_is_said_and_nothing_is_stored_without_its_copy(real, 
     assert await real.names() == []
     part.unlink()
     await real.put(ONE)
+    assert await real.ensure(ONE.digest)
+
+
+async def test_two_sources_with_the_same_content_do_not_write_into_each_others_files(
+    real, tmp_path, monkeypatch
+):
+    folder, fsync, writing = tmp_path / "artifacts", os.fsync, []
+    second = threading.Event()
+
+    def slow(descriptor):
+        writing.append(descriptor)
+        if len(writing) > 1:
+            second.set()  # another one writes before the first has its file in its place
+        elif second.wait(0.2):
+            raise AssertionError("two write one file")
+        fsync(descriptor)
+
+    monkeypatch.setattr("services.source.adapters.store.os.fsync", slow)
+    await asyncio.gather(real.put(ONE), real.put(ONE))
+    assert sorted(path.suffix for path in folder.iterdir()) == [".gz", ".index"]
     assert await real.ensure(ONE.digest)
 
 
