@@ -94,9 +94,9 @@ class Workers:
         """
         async with self._free:
             where = self._folder()
-            worker = await self._take()
-            done = False
+            worker, done = None, False
             try:
+                worker = await self._take()
                 async with asyncio.timeout(within):
                     result = await worker.perform(replace(job, where=str(where)))
                 done = not result[0].last
@@ -129,10 +129,10 @@ class Workers:
                 reason="GitOperationFailed",
             ) from exc
 
-    async def _release(self, worker: _Worker, where: Path, *, keep: bool) -> None:
-        if keep:
+    async def _release(self, worker: _Worker | None, where: Path, *, keep: bool) -> None:
+        if worker is not None and keep:
             self._idle.append(worker)
-        else:
+        elif worker is not None:
             self._all.discard(worker)
             await worker.kill()
         # Keys may be in there: gone before anything else happens.

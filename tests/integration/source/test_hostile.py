@@ -65,6 +65,26 @@ async def test_a_look_that_is_cancelled_has_left_nothing_when_the_workers_are_cl
         assert list((tmp_path / "workers").iterdir()) == []
 
 
+async def test_a_look_that_is_cancelled_while_its_worker_starts_leaves_nothing(
+    origin, workers, repo, server, ask, monkeypatch
+):
+    repo.commit({"a": "1"})
+    starts = asyncio.Event()
+
+    async def starting():
+        starts.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(workers, "_take", starting)
+        look = asyncio.create_task(origin.look(ask(server.url())))
+        await starts.wait()
+        look.cancel()
+        await asyncio.gather(look, return_exceptions=True)
+    assert list(workers._where.iterdir()) == []
+    assert isinstance(await origin.look(ask(server.url())), Checkout)
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 async def test_a_body_that_ends_early_is_an_error_and_the_next_try_works(
     origin, repo, server, ask, share
