@@ -5,6 +5,8 @@ Adapters translate what their client library raises into one of these; exactly o
 each of them to an answer on the bus (``shared.bus.outcome``) and to a retry.
 """
 
+NOT_LEADER = "NotLeader"  # the reason of what a lost Lease keeps from being written or told
+
 
 class SetpointError(Exception):
     """

@@ -20,8 +20,8 @@ from services.reconciler.core.ownership import fold
 from services.reconciler.core.plan import Action, action_of
 from services.reconciler.core.receipt import receipt_from_response, token_of
 from services.reconciler.lane import Lane
-from services.reconciler.ports import NOT_LEADER, Cluster, Json
-from shared.errors import SetpointError, StalledError, TransientError
+from services.reconciler.ports import Cluster, Json
+from shared.errors import NOT_LEADER, SetpointError, StalledError, TransientError
 from shared.model import ObjectKey
 from shared.runtime import point
 

@@ -10,9 +10,8 @@ from services.reconciler.core.dependencies import SourceState
 from services.reconciler.core.obstacles import Obstacle, overtaken
 from services.reconciler.core.schedule import After
 from services.reconciler.lane import Lane
-from services.reconciler.ports import NOT_LEADER
 from services.reconciler.report import Report
-from shared.errors import SetpointError, StalledError
+from shared.errors import NOT_LEADER, SetpointError, StalledError
 
 _API_RETRY = 2.0  # seconds until the API server is asked again that does not answer
 _RETRY = 1.0  # seconds until the Lease is looked at again, or the watch has the newest version

@@ -13,7 +13,6 @@ from shared.messages.event import Event
 from shared.model import Digest, ObjectKey
 
 Json = dict[str, Any]
-NOT_LEADER = "NotLeader"  # the reason of what a lost Lease keeps from being written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,6 +88,7 @@ class Lease:
         self._lease: Json | None = None
         self._deadline = float("-inf")
         self.other = ""  # who holds it, if we do not
+        self._unanswered = False  # our last attempt, by the API server
         self._problem = ""
 
     @property
@@ -96,6 +97,15 @@ class Lease:
         Say whether the Lease was renewed within the renew deadline.
         """
         return self._clock.monotonic() < self._deadline
+
+    @property
+    def elsewhere(self) -> bool:
+        """
+        Say whether another one has the Lease, as far as anybody can tell.
+
+        While the API server does not answer nobody can take it: what we see is ours to tell.
+        """
+        return not self.held and not self._unanswered
 
     async def acquire(self) -> None:
         """
@@ -128,12 +138,13 @@ class Lease:
                 self._lease = None  # somebody was faster: look at once who it is
                 done = await self._write(await self._read())
         except Conflict:
-            self._lease = None
+            self._lease, self._unanswered = None, False
             return self.held
         except KubeError as exc:
-            self._lease = None
+            self._lease, self._unanswered = None, True
             self._tell(exc.message)
             return self.held
+        self._unanswered = False
         if done:
             self._deadline = began + RENEW_DEADLINE
             self.other = ""

@@ -106,6 +106,7 @@ class Program:
             cluster=self.common.cluster,
             clock=self.runtime.clock,
             count=lambda reason: told.labels(reason).inc(),
+            elsewhere=lambda: self.lease.elsewhere,
         )
 
     async def alone(self) -> None:

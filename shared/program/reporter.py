@@ -5,6 +5,7 @@ from collections.abc import Callable
 import structlog
 
 from shared.bus import EventPublisher
+from shared.errors import NOT_LEADER, WaitingError
 from shared.kube.events import EventRecorder
 from shared.messages import Envelope, Event, event_id
 from shared.messages.subjects import event as event_subject
@@ -17,6 +18,13 @@ def _nowhere(_: str) -> None:
     """
     Count nothing.
     """
+
+
+def _here() -> bool:
+    """
+    Say that the Lease is not elsewhere.
+    """
+    return False
 
 
 # What a log line repeats of the metadata: where, and for drift on what and by whom.
@@ -36,17 +44,28 @@ class BusReporter:
         cluster: str,
         clock: Clock,
         count: Callable[[str], None] = _nowhere,
+        elsewhere: Callable[[], bool] = _here,
     ) -> None:
         self._publisher = publisher
         self._recorder = recorder
         self._cluster = cluster
         self._clock = clock
         self._count = count
+        self._elsewhere = elsewhere
 
     async def tell(self, event: Event, *, occurrence: str) -> None:
         """
         Accept an event durably, before the write that erases its cause; also a Kubernetes Event.
+
+        Raises:
+            WaitingError: Another one has the Lease: what this process does is not done.
+
         """
+        if self._elsewhere():
+            raise WaitingError(
+                "this process does not hold its Lease: it tells nothing until it does",
+                reason=NOT_LEADER,
+            )
         about = event.involved_object
         write = log.error if event.severity == "error" else log.info
         write(

@@ -172,6 +172,8 @@ async def test_a_second_reconciler_waits_and_a_frozen_one_that_wakes_gives_way(r
             first.thaw()
             await eventually("the first gives way", lambda: _says(first, "lease lost"))
             await asyncio.sleep(CALM)
+            since = first.said().rpartition('"msg":"lease lost"')[2]
+            assert '"msg":"event"' not in since, "it tells what the other one does"
         await rig.judged()
     finally:
         first.thaw()

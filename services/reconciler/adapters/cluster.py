@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from services.reconciler.core.manifest import MANAGER
-from services.reconciler.ports import NOT_LEADER, Json, Kind
-from shared.errors import WaitingError
+from services.reconciler.ports import Json, Kind
+from shared.errors import NOT_LEADER, WaitingError
 from shared.kube import Kube, fenced
 from shared.kube.errors import KindNotServed
 from shared.kube.resource import Resource

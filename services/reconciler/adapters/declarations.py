@@ -4,8 +4,8 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 
-from services.reconciler.ports import NOT_LEADER, Json
-from shared.errors import WaitingError
+from services.reconciler.ports import Json
+from shared.errors import NOT_LEADER, WaitingError
 from shared.kube import Kube, fenced
 
 MANAGER = "setpoint-reconciler"

@@ -30,6 +30,7 @@ async def test_one_holder_at_a_time_and_the_second_knows_the_firsts_name(
     assert await first.attempt()
     assert not await second.attempt()
     assert (first.held, second.held) == (True, False)
+    assert (first.elsewhere, second.elsewhere) == (False, True)
     assert second.other == "a_1"
     assert repr(second) == f"Lease({ns}/setpoint-test, held=False, other='a_1')"
 
@@ -106,6 +107,7 @@ async def test_a_deadline_counts_from_before_the_request(
     await renewal
     clock.advance(6.1)  # 10.1 s after the request began, 6.1 s after it was answered
     assert not mine.held
+    assert mine.elsewhere  # for all that it knows: it may have stood still for long
 
 
 async def test_an_api_server_away_costs_the_lease_only_at_the_deadline(
@@ -121,6 +123,7 @@ async def test_an_api_server_away_costs_the_lease_only_at_the_deadline(
     clock.advance(5)
     assert not mine.held
     assert not await mine.attempt()
+    assert not mine.elsewhere  # nobody can take it either
     proxy.heal()
     assert await mine.attempt()
     assert mine.held

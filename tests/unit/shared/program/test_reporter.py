@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime
 
+import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from shared.errors import NOT_LEADER, WaitingError
 from shared.messages import Event, InvolvedObject
 from shared.program import BusReporter
 from tests.fakes.clock import FakeClock
@@ -67,3 +69,17 @@ async def test_an_event_is_logged_at_its_severity_and_counted(monkeypatch):
     assert lines[1]["log_level"] == "error"
     assert counted == ["DriftDetected", "DriftDetected"]
     assert len(publisher.accepted) == 2
+
+
+async def test_a_process_whose_lease_another_one_has_tells_nothing():
+    publisher, recorder, elsewhere = Publisher(), Recorder(), [True]
+    port = BusReporter(
+        publisher, recorder, cluster="local", clock=FakeClock(), elsewhere=lambda: elsewhere[0]
+    )
+    with pytest.raises(WaitingError, match="does not hold its Lease") as caught:
+        await port.tell(drift("info"), occurrence="1")
+    assert caught.value.reason == NOT_LEADER
+    assert publisher.accepted == []
+    elsewhere[0] = False
+    await port.tell(drift("info"), occurrence="1")
+    assert len(publisher.accepted) == 1
