@@ -26,6 +26,7 @@ from tests.faults.workload import Journal
 
 _SHOWN = 12  # states of an object
 LOOK = 0.25  # seconds between looks whether all is so
+ON_ITS_WAY = 5.0  # seconds that a delivery may take when all has converged
 STREAMS = ("EVENTS", "DELIVERIES", "DEADLETTERS", "REVISIONS", "COMMANDS", "KV_RECEIPTS")
 
 
@@ -90,6 +91,16 @@ class Oracle:
         await self.observer.catch_up()
         return list(events.delivered(self.record))
 
+    async def _arrived(self) -> None:
+        """
+        Let what a pass has told since all had converged come to the sinks.
+        """
+        end = time.monotonic() + ON_ITS_WAY
+        await self.observer.catch_up()
+        while any(events.delivered(self.record)) and time.monotonic() < end:
+            await asyncio.sleep(LOOK)
+            await self.observer.catch_up()
+
     async def _waiting(self) -> AsyncIterator[Breach]:
         """
         Tell which services have events on their disks that the bus does not have yet.
@@ -107,7 +118,7 @@ class Oracle:
         """
         Return every promise that was broken since the last judgement; call it when converged.
         """
-        await self.observer.catch_up()
+        await self._arrived()
         self.observer.sample()
         record, journal = self.record, self.journal
         found = [
