@@ -17,20 +17,23 @@ DRAIN_TIMEOUT = 2.0  # seconds for one entry; nobody waits for it
 # Seconds that an event may wait which the disk does not take, while NATS is connected: healing and
 # statuses wait with it, and a NATS that stood still for a moment must cost no event.
 LAST_RESORT = 5.0
+SIDE_BY_SIDE = 8  # events under way: each waits for NATS to sync it, and would wait for the others
 
 
 class EventPublisher:
     """
     The way of all events of a service.
 
-    While the outbox holds anything, new events go behind it: their order is kept.
+    What is told after an event was accepted comes behind it: while the outbox holds anything, new
+    events go there. Only events that are told at the same time may change places.
     """
 
     def __init__(self, bus: Bus, outbox: Outbox, author: Author) -> None:
         self._bus = bus
         self._outbox = outbox
         self._author = author
-        self._order = asyncio.Lock()
+        self._under_way = asyncio.Semaphore(SIDE_BY_SIDE)
+        self._storing = asyncio.Lock()
         self._in_vain = False  # the last resort was tried since NATS last confirmed anything
         self._filled = asyncio.Event()
         if not outbox.empty or outbox.note:
@@ -59,19 +62,23 @@ class EventPublisher:
 
         """
         entry = Entry(subject=subject, id=envelope.id, data=encode(envelope))
-        async with self._order:
-            if self._outbox.empty:
-                try:
-                    await self._publish(entry, within=PUBLISH_TIMEOUT)
-                except (TransientError, WaitingError) as error:
-                    log.debug("event goes to the outbox", error=error.message)
-                else:
-                    return True
-            accepted = await self._outbox.append(entry) or await self._without_disk(entry)
-            if not accepted:
-                self._outbox.refuse(entry)
-            self._filled.set()
+        async with self._under_way:
+            if self._outbox.empty and await self._at_once(entry):
+                return True
+            async with self._storing:
+                accepted = await self._outbox.append(entry) or await self._without_disk(entry)
+                if not accepted:
+                    self._outbox.refuse(entry)
+                self._filled.set()
         return accepted
+
+    async def _at_once(self, entry: Entry) -> bool:
+        try:
+            await self._publish(entry, within=PUBLISH_TIMEOUT)
+        except (TransientError, WaitingError) as error:
+            log.debug("event goes to the outbox", error=error.message)
+            return False
+        return True
 
     async def run(self) -> None:
         """

@@ -8,8 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.bus import Author, EventPublisher, Outbox, streams
-from shared.bus.publisher import LAST_RESORT
-from shared.errors import MalformedError
+from shared.bus.publisher import LAST_RESORT, SIDE_BY_SIDE
+from shared.errors import MalformedError, TransientError
 from shared.messages import Event, payload_as
 from tests.fixtures.freeze import frozen
 from tests.fixtures.nats import answering, message, running, until
@@ -271,4 +271,38 @@ async def test_many_events_at_once_are_all_accepted(bus, tmp_path) -> None:
 
         await until(all_stored)
     assert all(answers)
-    assert await stored(bus) == [str(number) for number in range(50)]
+    assert sorted(await stored(bus), key=int) == [str(number) for number in range(50)]
+
+
+async def test_some_events_wait_for_nats_side_by_side_and_one_that_it_leaves_out_is_kept(
+    tmp_path,
+) -> None:
+    class Slow:
+        connected = True
+
+        def __init__(self) -> None:
+            self.sent: list[str] = []
+            self.answers = asyncio.Event()
+
+        async def publish_raw(self, subject: str, data: bytes, id_: str, *, within: float) -> int:
+            self.sent.append(id_)
+            await self.answers.wait()
+            if id_ == "3":
+                raise TransientError("not confirmed")
+            return 1
+
+    bus, outbox = Slow(), Outbox(tmp_path / "outbox")
+    publisher = EventPublisher(bus, outbox, AUTHOR)
+    async with asyncio.TaskGroup() as group:
+        accepting = [
+            group.create_task(publisher.accept(SUBJECT, message(SUBJECT, str(n))))
+            for n in range(SIDE_BY_SIDE + 1)
+        ]
+        while len(bus.sent) < SIDE_BY_SIDE:
+            await asyncio.sleep(0)
+        assert outbox.empty
+        bus.answers.set()
+    assert all(one.result() for one in accepting)
+    assert not outbox.empty
+    assert await publisher.accept(SUBJECT, message(SUBJECT, "later"))
+    assert "later" not in bus.sent  # it came after the one that waits
