@@ -32,6 +32,17 @@ def lanes(clock):
     return made
 
 
+@pytest.fixture(autouse=True)
+def together(monkeypatch):
+    """How many go at once: one, where it is not what a test is about."""
+
+    def given(number):
+        monkeypatch.setattr("services.reconciler.unhurried.TOGETHER", number)
+
+    given(1)
+    return given
+
+
 @asynccontextmanager
 async def running(bystanders):
     task = asyncio.create_task(bystanders.run())
@@ -56,6 +67,23 @@ async def test_they_go_one_after_another_in_the_order_of_their_coming(clock, lan
         await rest()
         assert asked(lanes) == ["b", "c"]
         clock.advance(PACE)
+        await rest()
+        assert asked(lanes) == ["a", "b", "c"]
+
+
+async def test_some_go_at_once_and_then_none_for_as_long_as_their_turns_take(
+    clock, lanes, together
+):
+    together(2)
+    bystanders = Bystanders(Slots(1), clock=clock)
+    for lane in lanes:
+        bystanders.add(lane)
+    async with running(bystanders):
+        assert asked(lanes) == ["a", "b"]
+        clock.advance(1.5 * PACE)
+        await rest()
+        assert asked(lanes) == ["a", "b"]
+        clock.advance(0.5 * PACE)
         await rest()
         assert asked(lanes) == ["a", "b", "c"]
 
