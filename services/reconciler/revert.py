@@ -5,6 +5,7 @@ One read explains the drift, the event goes out, one apply heals. A mode, a paus
 leave the drift standing; it is told once and shown in the status.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
@@ -31,9 +32,9 @@ from services.reconciler.core.receipt import Receipt, receipt_from_response, tok
 from services.reconciler.core.standing import DriftAction, Standing, fight_message
 from services.reconciler.lane import Lane
 from services.reconciler.memory import Held
-from services.reconciler.ports import NOT_LEADER, Cluster, Json, Reporter
+from services.reconciler.ports import Cluster, Json, Reporter
 from services.reconciler.slots import side_by_side
-from shared.errors import SetpointError
+from shared.errors import NOT_LEADER, SetpointError
 from shared.model import ObjectKey
 from shared.runtime import Clock, point
 from shared.runtime.clock import rfc3339
@@ -47,11 +48,20 @@ class Revert:
     """
 
     def __init__(
-        self, cluster: Cluster, reporter: Reporter, apply_one: ApplyOne, *, mask: Mask, clock: Clock
+        self,
+        cluster: Cluster,
+        reporter: Reporter,
+        apply_one: ApplyOne,
+        *,
+        parallel: int,
+        mask: Mask,
+        clock: Clock,
     ) -> None:
         self._cluster = cluster
         self._reporter = reporter
         self._apply_one = apply_one
+        # Of all lanes: in a storm a change's requests would else wait behind those of each.
+        self._parallel = asyncio.Semaphore(parallel)
         self._mask = mask
         self._clock = clock
 
@@ -64,7 +74,8 @@ class Revert:
 
         async def one(key: ObjectKey) -> None:
             try:
-                found.append(await self._one(lane, key, interval))
+                async with self._parallel:
+                    found.append(await self._one(lane, key, interval))
             except SetpointError as exc:
                 fenced.append(exc)
 

@@ -44,7 +44,8 @@ from shared.program import Program, opened, start
 from shared.runtime import Clock, Runtime
 
 NAME = "setpoint-reconciler"
-_PARALLEL = 16  # applies of all lanes at once: what a two-core API server takes
+# Applies of all lanes at once, and objects healed: what a two-core API server takes.
+_PARALLEL = 16
 _KEY_BYTES = 32  # of the key that hides Secrets in digests
 
 
@@ -130,7 +131,14 @@ def join(
         gather=Gather(ports.cluster, lanes, owners, clock=clock),
         recall=recall,
         fallback=Fallback(ports.cluster, lanes, render, recall),
-        revert=Revert(ports.cluster, ports.reporter, apply.one, mask=hidden.mask, clock=clock),
+        revert=Revert(
+            ports.cluster,
+            ports.reporter,
+            apply.one,
+            parallel=_PARALLEL,
+            mask=hidden.mask,
+            clock=clock,
+        ),
         apply=apply,
         prune=prune,
         conclude=Conclude(report, clock=clock),

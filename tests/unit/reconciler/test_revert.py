@@ -2,15 +2,18 @@
 What is done about an object that somebody changed: look, tell, heal, or leave it and say so.
 """
 
+import asyncio
 from datetime import timedelta
 
 import pytest
+import yaml
 
 from services.reconciler.core.drift import DriftKind
 from services.reconciler.core.owner import OWNER_NAME
 from services.reconciler.core.standing import DriftAction
 from shared.errors import TransientError
 from shared.kube.errors import AdmissionDenied
+from tests.unit.reconciler.working import rest
 from tests.unit.reconciler.world import World, config, config_key
 
 ONE = config_key("one")
@@ -55,6 +58,41 @@ async def test_a_changed_field_is_told_with_its_writer_and_healed(world, process
     assert world.configs()["one"] == {"a": "1"}
     assert [event.reason for event in world.reporter.noted] == ["DriftCorrected"]
     assert (await process.lane()).marks.drifted == {}
+
+
+async def test_in_a_storm_what_heals_at_once_leaves_a_change_room_however_many_lanes_there_are():
+    world, names = World(), ("first", "second", "third")
+    for name in names:
+        world.declare(name=name, path=f"./{name}")
+    world.push(
+        **{
+            f"{name}/x.yaml": yaml.safe_dump_all([config(f"{name}-{n}") for n in range(8)])
+            for name in names
+        }
+    )
+    process = world.start()
+    lanes = []
+    for name in names:
+        await process.settle(name)
+        lanes.append(await process.lane(name))
+    get, looking, free = world.cluster.get, [], asyncio.Event()
+
+    async def slow(key):
+        looking.append(key)
+        await free.wait()
+        return await get(key)
+
+    world.cluster.get = slow
+    async with asyncio.TaskGroup() as group:
+        for lane in lanes:
+            for key in lane.inventory:
+                world.api.edit(key, {"data": {"a": "9"}}, manager="kubectl-edit")
+            keys = list(lane.inventory)
+            group.create_task(process.revert.run(lane, keys, interval=INTERVAL))
+        await rest()
+        assert len(looking) == 16
+        free.set()
+    assert set(map(str, world.configs().values())) == {"{'a': '1'}"}
 
 
 async def test_what_a_controller_writes_before_we_heal_costs_no_second_look(world, process):
