@@ -216,6 +216,10 @@ class Reporter(Protocol):
     async def tell(self, event: Event, *, occurrence: str) -> None:
         """
         Accept an event durably, before the write that erases its cause; also a Kubernetes Event.
+
+        Raises:
+            WaitingError: Another process has the Lease.
+
         """
 
     def note(self, event: Event) -> None:

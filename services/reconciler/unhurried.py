@@ -1,8 +1,9 @@
 """
 What nobody waits for: behind all other work, and paced.
 
-Lanes that a new revision does not touch take note of it one after another, and a status that only
-names the revision is written in its turn. Thousands of them leave the others room.
+Lanes that a new revision does not touch take note of it in the order of their coming, some at a
+time, and a status that only names the revision is written in its turn. Thousands of them leave the
+others room.
 """
 
 import asyncio

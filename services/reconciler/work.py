@@ -33,6 +33,8 @@ from shared.runtime.metrics import Metrics
 
 log = structlog.get_logger()
 
+# Objects that a turn heals: a slot is free for somebody else's change soon, however much drifts.
+HEALED = 8
 _FIRST_SNAPSHOT = 10.0  # seconds to wait for the watches of a lane's kinds at start
 _UNREADABLE = timedelta(minutes=10)  # in place of an interval that cannot be read
 _UNEXPECTED_RETRY = 10.0  # seconds until a lane is tried again that failed by our own fault
@@ -245,9 +247,14 @@ class Work:
         if not keys:
             return
         refused = set(lane.memory.refused)
+        # What was refused comes last, and wakes nobody: it is tried again in its time.
+        keys.sort(key=lambda key: key in refused)
+        keys, left = keys[:HEALED], keys[HEALED:]
         if await self._tools.revert.run(lane, keys, interval=_interval(lane)):
             await self._tools.report.save(lane)
             await self._tools.conclude.standing(lane)
+        if not refused.issuperset(left):
+            lane.wake.set()
         if lane.memory.refused.keys() - refused:
             lane.request(Urgency.CHANGED)  # it says that the object is not as declared
 

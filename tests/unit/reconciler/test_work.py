@@ -9,6 +9,7 @@ import pytest
 
 from services.reconciler.core.health import Health, Status
 from services.reconciler.slots import Slots, Urgency
+from services.reconciler.work import HEALED
 from shared.errors import TransientError
 from shared.kube.errors import Unreachable
 from tests.fakes.reconciler.ports import kustomization_key
@@ -322,6 +323,75 @@ async def test_drift_that_cannot_be_read_is_not_read_again_and_again():
         assert reads <= 3
         assert lane.marks.drifted == {config_key("one"): True}
         assert lane.next_time() == world.clock.monotonic() + 30
+
+
+MANY = [f"c{number:02}" for number in range(2 * HEALED + 3)]
+
+
+async def of_many(slots):
+    """A lane with many objects at rest."""
+    world = World()
+    world.push(*(config(name) for name in MANY))
+    world.declare()
+    process = world.start()
+    lane = await process.lane()
+    await process.settle()
+    lane.settled, lane.due = True, None
+    return world, process, lane
+
+
+def edit_all(world, lane):
+    for name in MANY:
+        key = config_key(name)
+        lane.notice(key, world.api.edit(key, {"data": {"a": "9"}}, manager="kubectl-edit"))
+
+
+async def test_a_change_waits_for_some_objects_to_be_healed_and_not_for_all():
+    slots = Slots(1)
+    world, process, lane = await of_many(slots)
+    order, changes = [], []
+
+    async def change():
+        async with slots.take(Urgency.CHANGED):
+            order.append("change")
+
+    def reads(key):
+        order.append(key)
+        if not changes:
+            changes.append(asyncio.create_task(change()))
+
+    world.cluster.on_read = reads
+    edit_all(world, lane)
+    async with working(world, process, lane, process.reconcile, slots):
+        await rest()
+        assert order.index("change") == HEALED
+        assert set(map(str, world.configs().values())) == {"{'a': '1'}"}
+        assert lane.marks.drifted == {}
+
+
+async def test_of_much_drift_that_cannot_be_read_nothing_is_read_again_and_again():
+    world, process, lane = await of_many(Slots(1))
+    reads = []
+
+    async def unreadable(key):
+        reads.append(key)
+        raise Unreachable(f"{key}: the API server does not answer")
+
+    world.cluster.get = unreadable
+    edit_all(world, lane)
+    async with working(world, process, lane, process.reconcile):
+        for _ in range(3):
+            await rest()
+            world.clock.advance(1)
+        assert set(reads) == set(map(config_key, MANY))
+        read = len(reads)
+        assert read <= 3 * len(MANY)
+        world.clock.advance(5)
+        await rest()
+        assert len(reads) == read
+        lane.wake.set()  # as its time does
+        await rest()
+        assert len(reads) == read + HEALED
 
 
 async def test_a_spec_that_cannot_be_read_is_said_and_what_was_applied_is_healed():
