@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 from services.source.core.declaration import FINALIZER, GROUP, KIND
 from services.source.ports import Gone, Json, Notice, Seen, Snapshot
-from shared.errors import TransientError
+from shared.errors import NOT_LEADER, TransientError
 from shared.kube import Kube, Lease, Resource
 from shared.kube import watch as kube_watch
 
@@ -97,7 +97,7 @@ class KubeDeclarations:
         if not self._lease.held:
             raise TransientError(
                 f"the Lease {self._lease} is not held; another source service may be at work",
-                reason="LeaseNotHeld",
+                reason=NOT_LEADER,
             )
 
 

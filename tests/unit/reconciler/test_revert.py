@@ -11,7 +11,7 @@ import yaml
 from services.reconciler.core.drift import DriftKind
 from services.reconciler.core.owner import OWNER_NAME
 from services.reconciler.core.standing import DriftAction
-from shared.errors import TransientError
+from shared.errors import NOT_LEADER, TransientError, WaitingError
 from shared.kube.errors import AdmissionDenied
 from tests.unit.reconciler.working import rest
 from tests.unit.reconciler.world import World, config, config_key
@@ -109,6 +109,20 @@ async def test_what_a_controller_writes_before_we_heal_costs_no_second_look(worl
     assert await look(world, process)
     assert world.configs()["one"] == {"a": "1"}
     assert lane.marks.drifted == {}
+
+
+async def test_what_may_not_be_told_is_not_healed_and_stays_marked(world, process):
+    world.api.edit(ONE, {"data": {"a": "9"}}, manager="kubectl-edit")
+
+    async def elsewhere(event, *, occurrence):
+        raise WaitingError("another process has the Lease", reason=NOT_LEADER)
+
+    world.reporter.tell = elsewhere
+    with pytest.raises(WaitingError):
+        await look(world, process)
+    assert world.configs()["one"] == {"a": "9"}
+    assert world.cluster.applied == []
+    assert (await process.lane()).marks.drifted == {ONE: True}
 
 
 async def test_a_deleted_object_is_made_anew_and_one_put_in_its_place_too(world, process):
