@@ -13,6 +13,9 @@ NAME = "example"
 
 Json = dict[str, Any]
 
+_META = {"name": NAME, "namespace": NAMESPACE}
+_SOURCE = {"kind": "GitRepository", "name": NAME}
+
 
 def definitions(folder: Path) -> list[Json]:
     """
@@ -34,8 +37,13 @@ def declarations(*, git_url: str, webhook_url: str, token: str) -> Sequence[Json
     """
     Return what makes Setpoint follow the example repository, in the order of their applies.
     """
-    meta = {"name": NAME, "namespace": NAMESPACE}
-    source = {"kind": "GitRepository", "name": NAME}
+    return (*_notifications(webhook_url, token), *_followed(git_url))
+
+
+def _notifications(webhook_url: str, token: str) -> Sequence[Json]:
+    """
+    Return what tells of all that happens, and what makes the source look at a push.
+    """
     return (
         {
             "apiVersion": "v1",
@@ -46,13 +54,13 @@ def declarations(*, git_url: str, webhook_url: str, token: str) -> Sequence[Json
         {
             "apiVersion": "notification.toolkit.fluxcd.io/v1beta3",
             "kind": "Provider",
-            "metadata": meta,
+            "metadata": _META,
             "spec": {"type": "generic", "address": webhook_url},
         },
         {
             "apiVersion": "notification.toolkit.fluxcd.io/v1beta3",
             "kind": "Alert",
-            "metadata": meta,
+            "metadata": _META,
             "spec": {
                 "providerRef": {"name": NAME},
                 "eventSeverity": "info",
@@ -65,31 +73,39 @@ def declarations(*, git_url: str, webhook_url: str, token: str) -> Sequence[Json
         {
             "apiVersion": "notification.toolkit.fluxcd.io/v1",
             "kind": "Receiver",
-            "metadata": meta,
+            "metadata": _META,
             "spec": {
                 "type": "generic-hmac",
                 "secretRef": {"name": "receiver-token"},
                 "resources": [
-                    {"apiVersion": "source.toolkit.fluxcd.io/v1", **source},
+                    {"apiVersion": "source.toolkit.fluxcd.io/v1", **_SOURCE},
                 ],
             },
         },
+    )
+
+
+def _followed(git_url: str) -> Sequence[Json]:
+    """
+    Return the source and what is applied from it.
+    """
+    return (
         {
             "apiVersion": "source.toolkit.fluxcd.io/v1",
             "kind": "GitRepository",
-            "metadata": meta,
+            "metadata": _META,
             "spec": {"url": git_url, "interval": "1m", "ref": {"branch": "main"}},
         },
         {
             "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
             "kind": "Kustomization",
-            "metadata": meta,
+            "metadata": _META,
             "spec": {
                 "interval": "1m",
                 "path": "./",
                 "prune": True,
                 "wait": True,
-                "sourceRef": source,
+                "sourceRef": _SOURCE,
             },
         },
     )

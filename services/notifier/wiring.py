@@ -124,21 +124,8 @@ def _build(
         witness=MeteredRecorder(runtime.metrics.registry, recorder),
         clock=clock,
     )
-    announce = Announce(
-        declarations,
-        letters,
-        ResetFile(common.data_dir / "bus-reset"),
-        clock,
-        cluster=common.cluster,
-        namespace=common.namespace,
-    )
+    announce = _announce(program, declarations, letters)
     receive = Receive(catalog, declarations, letters, clock)
-
-    async def on_wipe(stream: str) -> None:
-        if stream in _WIPED:
-            announce.wiped()
-
-    bus.on_wipe(on_wipe)
     steps = Steps(
         dispatch=Dispatch(catalog, declarations, letters, clock),
         deliver=deliver,
@@ -157,6 +144,25 @@ def _build(
         steps=steps, catalog=catalog, declarations=declarations, bus=letters, clock=clock
     )
     return service, receive
+
+
+def _announce(program: Program, declarations: KubeDeclarations, letters: BusLetters) -> Announce:
+    common = program.common
+    announce = Announce(
+        declarations,
+        letters,
+        ResetFile(common.data_dir / "bus-reset"),
+        program.runtime.clock,
+        cluster=common.cluster,
+        namespace=common.namespace,
+    )
+
+    async def on_wipe(stream: str) -> None:
+        if stream in _WIPED:
+            announce.wiped()
+
+    program.bus.on_wipe(on_wipe)
+    return announce
 
 
 def _watch_health(runtime: Runtime, service: Service) -> None:

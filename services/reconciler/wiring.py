@@ -148,31 +148,38 @@ def join(
     )
 
 
-def _build(settings: Settings, world: _World) -> Service:
+def _ports(settings: Settings, world: _World) -> Ports:
     program, common = world.program, settings.common
-    kube, bus, clock = program.kube, program.bus, program.runtime.clock
-    cluster = KubeCluster(kube, may_write=lambda: program.lease.held)
-    declarations = KubeDeclarations(kube, may_write=lambda: program.lease.held)
-    watches = KubeWatches(kube, declared_labels=settings.watch_label_selector)
-    artifacts = BusArtifacts(
-        bus, common.data_dir / "artifacts", cluster=common.cluster, clock=clock
-    )
-    receipts = BusReceipts(bus, cluster=common.cluster, may_write=lambda: program.lease.held)
-    ports = Ports(
-        cluster=cluster,
-        declarations=declarations,
-        artifacts=artifacts,
+
+    def held() -> bool:
+        return program.lease.held
+
+    return Ports(
+        cluster=KubeCluster(program.kube, may_write=held),
+        declarations=KubeDeclarations(program.kube, may_write=held),
+        artifacts=BusArtifacts(
+            program.bus,
+            common.data_dir / "artifacts",
+            cluster=common.cluster,
+            clock=program.runtime.clock,
+        ),
         renderer=world.renderer,
-        receipts=receipts,
+        receipts=BusReceipts(program.bus, cluster=common.cluster, may_write=held),
         reporter=program.reporter(world.publisher, world.recorder),
     )
+
+
+def _build(settings: Settings, world: _World) -> Service:
+    program, clock = world.program, world.program.runtime.clock
+    ports = _ports(settings, world)
+    watches = KubeWatches(program.kube, declared_labels=settings.watch_label_selector)
     lanes = Lanes()
-    observer = Observer(watches, cluster, lanes_of=lanes.objects, clock=clock)
-    key = _secret_key(common.data_dir)
+    observer = Observer(watches, ports.cluster, lanes_of=lanes.objects, clock=clock)
+    key = _secret_key(settings.common.data_dir)
     steps = join(ports, lanes, observer.owners, secret_key=key, clock=clock)
     tools = Tools(
         observer=observer,
-        receipts=receipts,
+        receipts=ports.receipts,
         reconcile=Reconcile(
             steps,
             lanes,
@@ -194,13 +201,13 @@ def _build(settings: Settings, world: _World) -> Service:
         metrics=program.runtime.metrics,
     )
     bystanders = Bystanders(world.slots, clock=clock)
-    service = Service(watches, observer, artifacts, lanes, work, steps.report, bystanders)
+    service = Service(watches, observer, ports.artifacts, lanes, work, steps.report, bystanders)
 
     async def on_wipe(stream: str) -> None:
         if stream.endswith("RECEIPTS"):
             await service.on_bus_wiped()
 
-    bus.on_wipe(on_wipe)
+    program.bus.on_wipe(on_wipe)
     return service
 
 
