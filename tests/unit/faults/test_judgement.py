@@ -262,6 +262,16 @@ def test_an_event_that_came_to_the_sink_is_none(story: Story):
     assert list(events.delivered(story.record)) == []
 
 
+def test_two_events_that_say_the_same_in_one_second_have_to_come_both(story: Story):
+    for id_ in ("first", "second"):
+        story.record.stored[id_] = story.told("Some", id_)
+    story.record.delivered.pop()
+    story.record.delivered.append(story.record.delivered[0])  # the first one, once more
+    assert [found.seen for found in events.delivered(story.record)] == ["no event"]
+    story.told("Some", "second")
+    assert list(events.delivered(story.record)) == []
+
+
 def test_an_id_that_stands_for_two_events_is_a_breach(story: Story):
     story.told("Some")
     story.told("Some")
