@@ -27,6 +27,7 @@ const collectAbove = 96 << 20
 
 // worker answers one request after the other.
 type worker struct {
+	guard  *guard
 	held   *cache
 	seen   *view
 	in     *bufio.Reader
@@ -37,8 +38,10 @@ type worker struct {
 func main() {
 	logged := closeDoors()
 	runtime.GOMAXPROCS(2) // the guard needs a turn while a render computes
-	go guard(logged)
+	watched := newGuard(logged)
+	go watched.watch()
 	answering := &worker{
+		guard:  watched,
 		held:   newCache(),
 		in:     bufio.NewReaderSize(os.Stdin, 1<<20),
 		out:    bufio.NewWriterSize(os.Stdout, 1<<20),
@@ -94,7 +97,7 @@ func (w *worker) serve() error {
 		if err != nil {
 			return err
 		}
-		if err := w.handle(asked); err != nil {
+		if err := w.guard.during(func() error { return w.handle(asked) }); err != nil {
 			return err
 		}
 		if resident() > collectAbove {

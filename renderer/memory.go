@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,24 +21,62 @@ const (
 	hardMemory = 256 << 20
 	// watchEvery is short against the time in which a render can allocate the distance.
 	watchEvery = 10 * time.Millisecond
+	// parentEvery is for a worker at rest, which the end of its input tells as well.
+	parentEvery = time.Second
 	// exitMemory tells the parent why; no exit code of the runtime is equal.
 	exitMemory = 86
 )
 
 // guard ends the process when it needs too much memory or its parent is gone.
-func guard(last *os.File) {
+//
+// At rest it sleeps: two workers that looked every 10 ms took a twentieth of a core for nothing.
+type guard struct {
+	last    *os.File
+	working atomic.Bool
+	begun   chan struct{}
+}
+
+func newGuard(last *os.File) *guard {
+	return &guard{last: last, begun: make(chan struct{}, 1)}
+}
+
+// watch looks until the process ends.
+func (g *guard) watch() {
 	debug.SetGCPercent(garbage)
 	debug.SetMemoryLimit(softMemory)
 	parent := os.Getppid()
-	for range time.Tick(watchEvery) {
-		if used := resident(); used > hardMemory {
-			fmt.Fprintf(last, "RenderOOM: %d MiB in use, the limit of a render is %d MiB\n",
-				used>>20, hardMemory>>20)
-			os.Exit(exitMemory)
-		}
+	for {
+		g.look()
 		if os.Getppid() != parent {
 			os.Exit(0)
 		}
+		if g.working.Load() {
+			time.Sleep(watchEvery)
+			continue
+		}
+		select {
+		case <-g.begun:
+		case <-time.After(parentEvery):
+		}
+	}
+}
+
+// during does a piece of work under watch.
+func (g *guard) during(work func() error) error {
+	g.working.Store(true)
+	defer g.working.Store(false)
+	select {
+	case g.begun <- struct{}{}:
+	default: // it has not slept since
+	}
+	return work()
+}
+
+func (g *guard) look() {
+	if used := resident(); used > hardMemory {
+		fmt.Fprintf(g.last, "RenderOOM: %d MiB in use, the limit of a render is %d MiB\n",
+			used>>20, hardMemory>>20)
+		os.Exit(exitMemory)
 	}
 }
 

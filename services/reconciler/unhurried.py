@@ -15,7 +15,7 @@ from services.reconciler.report import Report
 from services.reconciler.slots import Slots, Urgency
 from shared.runtime import Clock
 
-PACE = 0.01  # seconds between two of them on average: 100 a second
+PACE = 0.02  # seconds between two of them on average: 50 a second
 # So many go at once, and then none for as long: one by one each wakes the API server and us anew.
 TOGETHER = 10
 LATE = 0.1  # seconds that turns may make up for: a busy loop wakes each a little late

@@ -97,7 +97,8 @@ async def test_a_loop_that_was_busy_makes_up_for_some_turns_and_not_for_all(cloc
             bystanders.add(lanes[0])
             await rest()
             turns += lanes[0].due == 0.0
-    assert turns == round(LATE / PACE) + 2  # of which the first and the one that is due now
+    # Beside them the first, and perhaps the one that is due in this very moment.
+    assert round(LATE / PACE) < turns <= round(LATE / PACE) + 2
 
 
 async def test_who_waits_keeps_its_place_when_the_next_revision_comes(clock, lanes):
