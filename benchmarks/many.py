@@ -74,8 +74,7 @@ class Many:
             await self._step("quiet", self._quiet())
             await self._step("restart", self._restart(wipe=False))
             await self._step("restart_wiped", self._restart(wipe=True))
-            if self.wait:
-                await self._floor_of_writes()
+            await self._floor_of_writes()
             following.cancel()
         return self.result
 
@@ -95,7 +94,7 @@ class Many:
         say("floor_writes: a bare client that also writes what Kustomizations are made of")
         space, like = "floor-writes", self.watched.seen[self.names[0]]
         await apply_all(self.kube, [namespace(space)])
-        seconds = await floor_of_writes(self.kube, space, self.names, like)
+        seconds = await floor_of_writes(self.kube, space, self.names, like, wait=self.wait)
         self.result["floor_writes"] = {"seconds": round(seconds, 2)}
 
     async def _step(self, name: str, work: Awaitable[Json]) -> None:

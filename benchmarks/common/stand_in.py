@@ -3,8 +3,8 @@ The floor of the API itself: a bare client that also writes what a Kustomization
 
 A kind of our own with the schema of Kustomizations stands in for them, which nobody watches: each
 is declared, gets a finalizer with the inventory ahead of the four applies, and its result when the
-Deployment is Current. Nothing that keeps Kustomizations in the cluster, and leaks none of their
-objects in a crash, writes less.
+Deployment is Current, or where nobody waits for that, when all is applied. Nothing that keeps
+Kustomizations in the cluster, and leaks none of their objects in a crash, writes less.
 """
 
 import asyncio
@@ -27,7 +27,9 @@ _CRD = Path(__file__).parents[2] / "deploy" / "crds" / f"{GROUP}_kustomizations.
 _LOOK = 0.1  # seconds between looks whether the kind is served
 
 
-async def floor_of_writes(kube: Kube, namespace: str, names: Sequence[str], like: Json) -> float:
+async def floor_of_writes(
+    kube: Kube, namespace: str, names: Sequence[str], like: Json, *, wait: bool
+) -> float:
     """
     Apply a set per name with the writes to its Kustomization; return the seconds until all is said.
 
@@ -36,6 +38,7 @@ async def floor_of_writes(kube: Kube, namespace: str, names: Sequence[str], like
         namespace: Empty.
         names: Of the sets.
         like: A Kustomization that is Ready: what is written is what it holds.
+        wait: Its result waits for the Deployment.
 
     """
     kind = await _served(kube)
@@ -51,13 +54,18 @@ async def floor_of_writes(kube: Kube, namespace: str, names: Sequence[str], like
                 held[name] = await _held(kube, kind, namespace, name, like)
                 for one in objects(name, namespace, "v1"):
                     await apply(kube, one)
+                if not wait:
+                    await conclude(name)
 
         async def conclude(name: str) -> None:
-            await deployments.when(name, lambda one: is_current(one) and image_tag(one) == "v1")
             await kube.replace_status(kind, held[name], like["status"], manager=MANAGER)
 
+        async def rolled_out(name: str) -> None:
+            await deployments.when(name, lambda one: is_current(one) and image_tag(one) == "v1")
+            await conclude(name)
+
         working = [group.create_task(work()) for _ in range(PARALLEL)]
-        await asyncio.gather(*working, *(conclude(name) for name in names))
+        await asyncio.gather(*working, *(rolled_out(name) for name in names if wait))
         following.cancel()
     return time.monotonic() - begin
 
