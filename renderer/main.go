@@ -38,7 +38,7 @@ type worker struct {
 func main() {
 	logged := closeDoors()
 	runtime.GOMAXPROCS(2) // the guard needs a turn while a render computes
-	watched := newGuard(logged)
+	watched := newGuard(func() { endAboveLimit(logged) }, parentEvery)
 	go watched.watch()
 	answering := &worker{
 		guard:  watched,

@@ -31,13 +31,14 @@ const (
 //
 // At rest it sleeps: two workers that looked every 10 ms took a twentieth of a core for nothing.
 type guard struct {
-	last    *os.File
+	look    func()
+	rest    time.Duration
 	working atomic.Bool
 	begun   chan struct{}
 }
 
-func newGuard(last *os.File) *guard {
-	return &guard{last: last, begun: make(chan struct{}, 1)}
+func newGuard(look func(), rest time.Duration) *guard {
+	return &guard{look: look, rest: rest, begun: make(chan struct{}, 1)}
 }
 
 // watch looks until the process ends.
@@ -56,7 +57,7 @@ func (g *guard) watch() {
 		}
 		select {
 		case <-g.begun:
-		case <-time.After(parentEvery):
+		case <-time.After(g.rest):
 		}
 	}
 }
@@ -72,9 +73,10 @@ func (g *guard) during(work func() error) error {
 	return work()
 }
 
-func (g *guard) look() {
+// endAboveLimit says on last why the process ends.
+func endAboveLimit(last *os.File) {
 	if used := resident(); used > hardMemory {
-		fmt.Fprintf(g.last, "RenderOOM: %d MiB in use, the limit of a render is %d MiB\n",
+		fmt.Fprintf(last, "RenderOOM: %d MiB in use, the limit of a render is %d MiB\n",
 			used>>20, hardMemory>>20)
 		os.Exit(exitMemory)
 	}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.up.programs import DEVCLUSTER, PROGRAMS
+from cli.up.programs import PROGRAMS
 from cli.up.toolchain import cache_root, find_go, go_environment
 
 
@@ -16,10 +16,11 @@ def go():
 
 # Linking the test program compiles what the build has not compiled yet.
 @pytest.mark.timeout(600)
-def test_the_decisions_of_the_simulated_node_hold(go):
+@pytest.mark.parametrize(("name", "packages"), [("devcluster", "./node/..."), ("renderer", ".")])
+def test_the_decisions_of_the_go_programs_hold(go, name, packages):
     result = subprocess.run(
-        [go, "test", "./node/..."],
-        cwd=DEVCLUSTER.source,
+        [go, "test", packages],
+        cwd=PROGRAMS[name].source,
         env=go_environment(),
         capture_output=True,
         text=True,
