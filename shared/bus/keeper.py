@@ -64,7 +64,7 @@ class Keeper:
         Take a stream of another service into care, and look at it now.
         """
         self._watched.add(stream)
-        self._seen(stream, await self._info(stream))
+        await self._look_at(stream)
 
     async def assert_all(self) -> None:
         """
@@ -72,7 +72,8 @@ class Keeper:
         """
         async with self._lock:
             for spec in list(self._specs.values()):
-                self._seen(spec.name, await self._assert(spec))
+                known = self._marks.sequence(spec.name)
+                self._seen(spec.name, await self._assert(spec), known)
 
     def reached(self, stream: str, sequence: int) -> None:
         """
@@ -98,7 +99,7 @@ class Keeper:
                 await self.assert_all()
                 for stream in list(self._watched):
                     try:
-                        self._seen(stream, await self._info(stream))
+                        await self._look_at(stream)
                     except NoStream:
                         continue  # its owner will declare it; the consumer waits
             except SetpointError as error:
@@ -111,6 +112,10 @@ class Keeper:
                     await self._look.wait()
             except TimeoutError:
                 continue
+
+    async def _look_at(self, stream: str) -> None:
+        known = self._marks.sequence(stream)
+        self._seen(stream, await self._info(stream), known)
 
     async def _info(self, stream: str) -> dict[str, Any]:
         return await self._jetstream.call(f"STREAM.INFO.{stream}")
@@ -128,9 +133,9 @@ class Keeper:
         log.info("stream changed", stream=spec.name)
         return await self._jetstream.call(f"STREAM.UPDATE.{spec.name}", config)
 
-    def _seen(self, stream: str, info: dict[str, Any]) -> None:
-        created = str(info.get("created", ""))
-        if self._marks.seen(stream, created, int(info["state"]["last_seq"])):
+    def _seen(self, stream: str, info: dict[str, Any], known: int) -> None:
+        created, last = str(info.get("created", "")), int(info["state"]["last_seq"])
+        if self._marks.seen(stream, created, last, asked_at=known):
             log.warning("stream was wiped", stream=stream)
             # Told by our own task: whoever noticed holds a lock or has a deadline.
             if stream not in self._wiped:

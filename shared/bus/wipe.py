@@ -33,15 +33,32 @@ class Watermarks:
             self._saved = _read(path)
             self._marks = dict(self._saved)
 
-    def seen(self, stream: str, created: str, sequence: int) -> bool:
+    def sequence(self, stream: str) -> int:
+        """
+        Return the last sequence that is known of a stream; 0 of one that was never seen.
+        """
+        old = self._marks.get(stream)
+        return old.sequence if old is not None else 0
+
+    def seen(self, stream: str, created: str, sequence: int, *, asked_at: int) -> bool:
         """
         Remember a stream's state; say whether it is another stream than before.
 
         A creation time only compares within one server, so every other one counts as newer.
+
+        Args:
+            stream: Its name.
+            created: When it was made, as the server says it.
+            sequence: Its last one, as the server says it.
+            asked_at: The last one that was known when the server was asked. What came since may be
+                newer than the answer.
+
         """
         old = self._marks.get(stream)
-        wiped = old is not None and (created != old.created or sequence < old.sequence)
-        mark = Mark(created=created, sequence=sequence)
+        same = old is not None and created == old.created and sequence >= asked_at
+        wiped = old is not None and not same
+        newest = max(sequence, old.sequence) if old is not None and same else sequence
+        mark = Mark(created=created, sequence=newest)
         self._marks[stream] = mark
         if not wiped and stream not in self._untold and mark != self._saved.get(stream):
             self._save(stream)

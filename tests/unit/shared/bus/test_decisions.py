@@ -51,40 +51,64 @@ def test_a_delay_never_leaves_its_bounds(attempts) -> None:
     assert 0.5 <= growing(attempts) <= 300
 
 
+def seen(marks: Watermarks, stream: str, created: str, sequence: int) -> bool:
+    """An answer of the server with nothing between it and the question."""
+    return marks.seen(stream, created, sequence, asked_at=marks.sequence(stream))
+
+
 def test_a_stream_with_another_creation_time_was_wiped() -> None:
     marks = Watermarks()
-    assert not marks.seen("EVENTS", "monday", 5)
-    assert not marks.seen("EVENTS", "monday", 5)
-    assert marks.seen("EVENTS", "tuesday", 9)
-    assert not marks.seen("EVENTS", "tuesday", 9)
+    assert not seen(marks, "EVENTS", "monday", 5)
+    assert not seen(marks, "EVENTS", "monday", 5)
+    assert seen(marks, "EVENTS", "tuesday", 9)
+    assert not seen(marks, "EVENTS", "tuesday", 9)
 
 
 def test_a_stream_that_went_back_was_wiped() -> None:
     marks = Watermarks()
-    marks.seen("EVENTS", "monday", 5)
+    seen(marks, "EVENTS", "monday", 5)
     marks.reached("EVENTS", 8)
-    assert marks.seen("EVENTS", "monday", 7)
+    assert seen(marks, "EVENTS", "monday", 7)
+
+
+def test_messages_that_came_while_the_server_was_asked_make_no_wipe() -> None:
+    marks = Watermarks()
+    assert not seen(marks, "EVENTS", "monday", 5)
+    asked_at = marks.sequence("EVENTS")
+    marks.reached("EVENTS", 8)
+    assert not marks.seen("EVENTS", "monday", 6, asked_at=asked_at)
+    assert marks.sequence("EVENTS") == 8
+    assert seen(marks, "EVENTS", "monday", 7)
+
+
+def test_a_stream_that_was_made_anew_while_the_server_was_asked_was_wiped() -> None:
+    marks = Watermarks()
+    seen(marks, "EVENTS", "monday", 5)
+    asked_at = marks.sequence("EVENTS")
+    marks.reached("EVENTS", 8)
+    assert marks.seen("EVENTS", "tuesday", 6, asked_at=asked_at)
+    assert marks.sequence("EVENTS") == 6
 
 
 def test_marks_survive_the_process_and_a_damaged_file_is_like_none(tmp_path: Path) -> None:
     file = tmp_path / "state" / "streams.json"
-    Watermarks(file).seen("EVENTS", "monday", 5)
-    assert Watermarks(file).seen("EVENTS", "monday", 4)
+    seen(Watermarks(file), "EVENTS", "monday", 5)
+    assert seen(Watermarks(file), "EVENTS", "monday", 4)
     for junk in (b"", b"[]", b'{"EVENTS": 1}', b'{"EVENTS": {"created": "x"}}', b"\xff"):
         file.write_bytes(junk)
-        assert not Watermarks(file).seen("EVENTS", "monday", 1)
+        assert not seen(Watermarks(file), "EVENTS", "monday", 1)
 
 
 def test_a_wipe_that_was_not_told_before_a_crash_is_found_again(tmp_path: Path) -> None:
     file = tmp_path / "streams.json"
-    Watermarks(file).seen("EVENTS", "monday", 5)
+    seen(Watermarks(file), "EVENTS", "monday", 5)
     for _ in range(2):
         crashing = Watermarks(file)
-        assert crashing.seen("EVENTS", "tuesday", 1)
-        assert not crashing.seen("EVENTS", "tuesday", 2)
-        assert not crashing.seen("OTHER", "monday", 1)
+        assert seen(crashing, "EVENTS", "tuesday", 1)
+        assert not seen(crashing, "EVENTS", "tuesday", 2)
+        assert not seen(crashing, "OTHER", "monday", 1)
     crashing.told("EVENTS")
-    assert not Watermarks(file).seen("EVENTS", "tuesday", 3)
+    assert not seen(Watermarks(file), "EVENTS", "tuesday", 3)
 
 
 def test_a_message_that_ends_the_process_again_and_again_is_counted(tmp_path: Path) -> None:
@@ -149,8 +173,8 @@ def test_a_full_disk_costs_what_the_next_start_would_know_and_no_more(tmp_path: 
     for name in ("streams.json.new", "suspects.json.new"):
         (tmp_path / name).symlink_to("/dev/full")
     marks = Watermarks(tmp_path / "streams.json")
-    assert not marks.seen("EVENTS", "monday", 5)
-    assert marks.seen("EVENTS", "tuesday", 3)
+    assert not seen(marks, "EVENTS", "monday", 5)
+    assert seen(marks, "EVENTS", "tuesday", 3)
     marks.told("EVENTS")
     suspects = Suspects(tmp_path / "suspects.json")
     assert [suspects.begin("m", attempts) for attempts in range(1, 4)] == [0, 0, 1]
@@ -177,7 +201,7 @@ def test_a_file_of_ours_that_somebody_changed_is_like_none(tmp_path: Path, data:
     path = tmp_path / "file"
     path.write_bytes(data)
     assert Suspects(path).begin("a", 1) == 0
-    assert not Watermarks(path).seen("a", "tuesday", 0)
+    assert not seen(Watermarks(path), "a", "tuesday", 0)
     path.write_bytes(data)
     assert Tally(path).note is None
 
@@ -187,5 +211,5 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for path in tmp_path.iterdir():
         assert Suspects(path).begin("a", 1) == 0
-        assert not Watermarks(path).seen("a", "tuesday", 0)
+        assert not seen(Watermarks(path), "a", "tuesday", 0)
         assert Tally(path).note is None
