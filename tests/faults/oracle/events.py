@@ -187,7 +187,7 @@ def _drifts(record: Record, journal: Journal, told: Iterable[Told]) -> Iterator[
     """
     drifts = (one for one in told if one.reason in {"DriftDetected", "DriftFight"})
     # The oldest first: what was not acknowledged before a death comes behind what is newer.
-    left = {one.id: one for one in sorted(drifts, key=lambda one: one.second)}
+    left = {one.id: one for one in sorted(drifts, key=lambda one: _moment(journal, one))}
     lists = [one for one in told if one.reason == "Progressing"]
     for one in corrected(record, journal):
         own = [
@@ -206,11 +206,19 @@ def _drifts(record: Record, journal: Journal, told: Iterable[Told]) -> Iterator[
 
 
 def _during(journal: Journal, event: Told, one: Correction) -> bool:
+    return any(one.hurt - LATE <= at <= one.healed + LATE for at in _moments(journal, event))
+
+
+def _moments(journal: Journal, event: Told) -> list[float]:
     # Who tells it does so by its own clock, which may have been wrong.
-    return any(
-        one.hurt - LATE <= event.second - wrong <= one.healed + LATE
-        for wrong in (0.0, *journal.clocks)
-    )
+    return [event.second - wrong for wrong in (0.0, *journal.clocks)]
+
+
+def _moment(journal: Journal, event: Told) -> float:
+    """
+    Return when it was most likely told: nothing comes years before or after that.
+    """
+    return min(_moments(journal, event), key=lambda at: abs(at - event.at))
 
 
 def duplicates(record: Record) -> tuple[int, int]:

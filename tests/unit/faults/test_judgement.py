@@ -324,10 +324,10 @@ def test_a_commit_that_changes_no_file_needs_no_event(story: Story):
     assert judged(events.all_told, story) == []
 
 
-def drift_told(story: Story, id_: str, at: float) -> None:
-    time = datetime.fromtimestamp(at, UTC).isoformat()[:19]
+def drift_told(story: Story, id_: str, at: float, *, wrong: float = 0.0) -> None:
+    time = datetime.fromtimestamp(at + wrong, UTC).isoformat()[:19]
     facts = {"object": "ConfigMap/space/one"}
-    story.told("DriftDetected", id_, timestamp=time, metadata=facts)
+    story.told("DriftDetected", id_, at=at, timestamp=time, metadata=facts)
 
 
 def test_a_correction_of_drift_without_an_event_is_a_breach(story: Story):
@@ -361,6 +361,18 @@ def test_two_events_tell_of_two_corrections_in_whatever_order_they_come(story: S
     again = story.touched(declared(1) | {"data": {"value": "other"}}).at
     drift_told(story, "second", story.live(declared(1)).at)
     drift_told(story, "first", again - events.LATE - 1)
+    assert judged(events.all_told, story) == []
+
+
+def test_an_event_told_by_a_wrong_clock_is_taken_for_the_correction_of_its_time(story: Story):
+    story.commit(declared(1))
+    story.live(declared(1))
+    first = story.touched(declared(1) | {"data": {"value": "other"}}).at
+    story.live(declared(1))
+    story.touched(declared(1) | {"data": {"value": "other"}})
+    story.journal.clocks.add(1e8)
+    drift_told(story, "second", story.live(declared(1)).at)
+    drift_told(story, "first", first - events.LATE, wrong=1e8)
     assert judged(events.all_told, story) == []
 
 
