@@ -19,7 +19,7 @@ def go():
 @pytest.mark.parametrize(("name", "packages"), [("devcluster", "./node/..."), ("renderer", ".")])
 def test_the_decisions_of_the_go_programs_hold(go, name, packages):
     result = subprocess.run(
-        [go, "test", packages],
+        [go, "test", "-timeout", "60s", packages],
         cwd=PROGRAMS[name].source,
         env=go_environment(),
         capture_output=True,

@@ -10,7 +10,7 @@ import yaml
 
 from services.reconciler.lane import Lane
 from services.reconciler.slots import Slots, Urgency
-from services.reconciler.unhurried import LATE, PACE, Bystanders
+from services.reconciler.unhurried import PACE, Bystanders
 from tests.fakes.clock import FakeClock
 from tests.fakes.reconciler.mortal import Switch
 from tests.model.running import HastyClock, Running
@@ -88,17 +88,20 @@ async def test_some_go_at_once_and_then_none_for_as_long_as_their_turns_take(
         assert asked(lanes) == ["a", "b", "c"]
 
 
-async def test_a_loop_that_was_busy_makes_up_for_some_turns_and_not_for_all(clock, lanes):
+async def test_a_loop_that_was_busy_makes_up_for_some_turns_and_not_for_all(
+    clock, lanes, monkeypatch
+):
+    monkeypatch.setattr("services.reconciler.unhurried.PACE", 0.25)  # which sums up exactly
+    monkeypatch.setattr("services.reconciler.unhurried.LATE", 1.0)
     bystanders, turns = Bystanders(Slots(1), clock=clock), 0
     clock.advance(60)
     async with running(bystanders):
-        for _ in range(round(LATE / PACE) + 5):
+        for _ in range(9):
             lanes[0].due, lanes[0].expected = None, True
             bystanders.add(lanes[0])
             await rest()
             turns += lanes[0].due == 0.0
-    # Beside them the first, and perhaps the one that is due in this very moment.
-    assert round(LATE / PACE) < turns <= round(LATE / PACE) + 2
+    assert turns == 4 + 2  # of which the first and the one that is due now
 
 
 async def test_who_waits_keeps_its_place_when_the_next_revision_comes(clock, lanes):

@@ -2,9 +2,12 @@
 A collection that held up the loop does not do so again for what it left.
 """
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 
-from shared.runtime.garbage import LONG, WHOLE, Garbage
+from shared.runtime.garbage import LONG, WHOLE, Garbage, spare_the_loop
 
 
 class Heap:
@@ -63,3 +66,24 @@ def test_all_is_looked_at_again_after_an_hour(heap: Heap) -> None:
     assert heap.done == ["freeze", "unfreeze", "freeze"]
     heap.collect(LONG / 2)
     assert heap.done == ["freeze", "unfreeze", "freeze"]
+
+
+@pytest.fixture
+def spared() -> Iterator[None]:
+    before = list(gc.callbacks)
+    spare_the_loop()
+    yield
+    gc.callbacks[:] = before
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("spared")
+def test_the_real_collector_leaves_out_what_there_was_and_what_a_long_one_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = gc.get_freeze_count()
+    assert there > 0
+    kept = [[] for _ in range(10_000)]
+    monkeypatch.setattr("shared.runtime.garbage.LONG", -1.0)
+    gc.collect()
+    assert gc.get_freeze_count() >= there + len(kept)
