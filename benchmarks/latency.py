@@ -68,19 +68,20 @@ class Bench:
             following = [group.create_task(one.follow()) for one in watched]
             await self._prepare(names)
             say(f"{commits} pushes with a Receiver")
-            told = await self._pushes(commits, "pushed", STAGING)
+            told, series = await self._pushes(commits, "pushed", STAGING)
             say(f"{edits} edits")
             reverted = await self._edits(names)
             say("one pass that changes nothing")
             quiet = await self._quiet()
             say(f"{polled} pushes that are found by a look each {self.interval:g} s")
-            found = await self._polled(polled)
+            found, _ = await self._polled(polled)
             for task in following:
                 task.cancel()
         return {
             "ready_seconds": round(self.system.ready_seconds, 2),
             "interval_seconds": self.interval,
             "push_to_applied": summary(told),
+            "push_series_ms": series,
             "push_to_applied_polled": summary(found),
             "drift_to_reverted": summary(reverted),
             "quiet_pass": {"managed_objects": about_managed(quiet), "all_requests": dict(quiet)},
@@ -112,8 +113,13 @@ class Bench:
         async with asyncio.timeout(WAIT):
             return await self.configmaps.when(name, holds)
 
-    async def _pushes(self, count: int, name: str, folder: str, spread: float = 0.0) -> list[float]:
-        taken = []
+    async def _pushes(
+        self, count: int, name: str, folder: str, spread: float = 0.0
+    ) -> tuple[list[float], list[list[int]]]:
+        """
+        Push so many times; return the seconds, and of each push when git ended and all was done.
+        """
+        taken, series = [], []
         for number in range(count):
             # Where the source looks in an interval, pushes must not keep step with it.
             await asyncio.sleep(BETWEEN_PUSHES + self.jitter.uniform(0, spread))
@@ -121,10 +127,12 @@ class Bench:
             await self.system.commit({f"{folder}/{name}.yaml": text}, push=False)
             begin = time.monotonic()
             await self.system.git("push", "--quiet")
+            pushed = time.monotonic() - begin
             taken.append(await self._seen(name, str(number)) - begin)
-        return taken
+            series.append([round(1000 * pushed), round(1000 * taken[-1])])
+        return taken, series
 
-    async def _polled(self, count: int) -> list[float]:
+    async def _polled(self, count: int) -> tuple[list[float], list[list[int]]]:
         source = {
             "apiVersion": "source.toolkit.fluxcd.io/v1",
             "kind": "GitRepository",

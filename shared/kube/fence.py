@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-import aiohttp
 from aiohttp.connector import Connection
+
+from shared.connector import PromptConnector
 
 if TYPE_CHECKING:
     from aiohttp import ClientRequest, ClientTimeout
@@ -39,7 +40,7 @@ def fenced(check: Callable[[], None]) -> Iterator[None]:
         _CHECK.reset(before)
 
 
-class FencedConnector(aiohttp.TCPConnector):
+class FencedConnector(PromptConnector):
     """
     Hands a connection out only to who may send at that moment.
     """

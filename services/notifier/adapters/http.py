@@ -9,6 +9,7 @@ from typing import Self
 import aiohttp
 
 from services.notifier.core.wire import Reply, Request
+from shared.connector import PromptConnector
 from shared.errors import TransientError
 from shared.runtime.addresses import AddressPolicy, PolicyResolver, TargetForbidden, guarded
 from shared.runtime.names import Names
@@ -35,7 +36,7 @@ class WebhookChannel:
         Open the session.
         """
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=PromptConnector(
                 resolver=PolicyResolver(self._policy, self._names),
                 socket_factory=guarded(self._policy),
                 limit=_CONNECTIONS,
