@@ -18,6 +18,7 @@ from services.notifier.core.match import (
     worded,
 )
 from services.notifier.core.metadata import combined
+from services.notifier.core.recent import Recent
 from services.notifier.core.target import check_supported
 from services.notifier.ports import Declarations, Letters, Metadata
 from shared.errors import SetpointError, StalledError
@@ -41,6 +42,7 @@ class Dispatch:
         self._declarations = declarations
         self._letters = letters
         self._clock = clock
+        self._recent: Recent[Metadata] = Recent()
 
     async def dispatch(self, event: Event, event_id: str, trace: str) -> None:
         """
@@ -53,7 +55,7 @@ class Dispatch:
             TransientError: An order is not stored, or labels could not be read.
 
         """
-        involved = _Involved(self._declarations, event)
+        involved = _Involved(self._declarations, self._recent, self._clock, event)
         rules = await self._selecting(event, involved)
         if not rules:
             return
@@ -133,12 +135,16 @@ class Dispatch:
 
 class _Involved:
     """
-    The object that an event is about, read when it is needed, and once.
+    The object that an event is about, read when it is needed, and once for a burst of events.
     """
 
-    def __init__(self, declarations: Declarations, event: Event) -> None:
+    def __init__(
+        self, declarations: Declarations, recent: Recent[Metadata], clock: Clock, event: Event
+    ) -> None:
         self._declarations = declarations
-        self._event = event
+        self._recent = recent
+        self._clock = clock
+        self._object = event.involved_object
         self._found: Metadata | None = None
         self._read = False
 
@@ -147,7 +153,12 @@ class _Involved:
         Return its labels and annotations; None if it is gone.
         """
         if not self._read:
-            self._found = await self._declarations.metadata(self._event.involved_object)
+            asked = self._clock.monotonic()
+            self._found = self._recent.get(self._object, asked)
+            if self._found is None:
+                self._found = await self._declarations.metadata(self._object)
+                if self._found is not None:
+                    self._recent.put(self._object, self._found, asked)
             self._read = True
         return self._found
 

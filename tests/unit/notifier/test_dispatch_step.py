@@ -88,6 +88,60 @@ async def test_the_object_of_an_event_is_read_once_for_labels_and_annotations(wo
     assert world.declarations.reads == 1
 
 
+def with_annotation(value):
+    annotations = {"event.toolkit.fluxcd.io/team": value}
+    where = {"name": "podinfo", "namespace": "apps", "annotations": annotations}
+    return {"kind": "Kustomization", "metadata": where}
+
+
+async def told(world, **involved):
+    world.letters.waiting.clear()
+    await world.dispatch.dispatch(event(involved=involved), "e-1", "t")
+    (order,) = world.letters.waiting.values()
+    return order.event.metadata["team"]
+
+
+async def test_the_events_of_a_burst_read_their_object_once(world, add):
+    add(alert())
+    world.declarations.put(with_annotation("red"))
+    assert [await told(world) for _ in range(3)] == ["red"] * 3
+    assert world.declarations.reads == 1
+
+
+@pytest.mark.parametrize("involved", [{"resource_version": "43"}, {"uid": "0f1f"}])
+async def test_an_event_of_another_version_of_its_object_reads_it(world, add, involved):
+    add(alert())
+    world.declarations.put(with_annotation("red"))
+    assert await told(world) == "red"
+    world.declarations.put(with_annotation("blue"))
+    assert await told(world, **involved) == "blue"
+
+
+@pytest.mark.parametrize("involved", [{"resource_version": ""}, {"uid": ""}])
+async def test_an_event_that_names_no_version_reads_its_object(world, add, involved):
+    add(alert())
+    world.declarations.put(with_annotation("red"))
+    assert await told(world, **involved) == "red"
+    world.declarations.put(with_annotation("blue"))
+    assert await told(world, **involved) == "blue"
+
+
+async def test_what_was_read_of_an_object_holds_for_seconds(world, add):
+    add(alert())
+    world.declarations.put(with_annotation("red"))
+    assert await told(world) == "red"
+    world.declarations.put(with_annotation("blue"))
+    world.clock.advance(5.1)
+    assert await told(world) == "blue"
+
+
+async def test_an_object_that_was_not_there_is_read_again(world, add):
+    add(alert())
+    await world.dispatch.dispatch(event(), "e-1", "t")
+    world.declarations.put(with_annotation("blue"))
+    assert await told(world) == "blue"
+
+
 async def test_an_event_whose_labels_cannot_be_read_waits(world, add):
     add(alert(eventSources=[{"kind": "Kustomization", "name": "*", "matchLabels": {"t": "red"}}]))
     world.declarations.trouble = TransientError("the API server is away")
