@@ -166,6 +166,15 @@ def test_an_object_that_no_commit_declares_any_more_is_a_breach(story: Story):
     assert sorted(found) == ["not there", "there"]
 
 
+def test_what_a_broken_folder_does_not_declare_any_more_goes_when_it_is_mended(story: Story):
+    story.commit(declared(1))
+    story.live(declared(1))
+    story.commit(broken=True)
+    assert judged(objects.as_declared, story) == []
+    story.commit()
+    assert judged(objects.as_declared, story) == ["there"]
+
+
 def test_a_kustomization_that_is_ready_at_an_older_commit_is_a_breach(story: Story):
     story.says(story.commit(declared(1)))
     assert judged(status.ready, story) == []
