@@ -4,14 +4,10 @@ HTTP connections of clients that are gone when they are let go.
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any
 
 import aiohttp
 from aiohttp.connector import Connection
-
-if TYPE_CHECKING:
-    from aiohttp import ClientRequest, ClientTimeout
-    from aiohttp.tracing import Trace
 
 
 class PromptConnector(aiohttp.TCPConnector):
@@ -23,16 +19,11 @@ class PromptConnector(aiohttp.TCPConnector):
     for each request.
     """
 
-    async def connect(
-        self,
-        req: "ClientRequest",
-        traces: list["Trace"],
-        timeout: "ClientTimeout",  # noqa: ASYNC109 -- aiohttp's
-    ) -> Connection:
+    async def connect(self, *request: Any, **options: Any) -> Connection:
         """
         Return a connection for a request.
         """
-        connection = await super().connect(req, traces, timeout)
+        connection = await super().connect(*request, **options)
         if (transport := connection.transport) is not None:
             # Called before aiohttp closes it, or keeps it for the next request.
             connection.add_callback(partial(_end_soon, transport))

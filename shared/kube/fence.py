@@ -8,15 +8,11 @@ its Lease meanwhile would make again what the new holder has deleted.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import Any
 
 from aiohttp.connector import Connection
 
 from shared.connector import PromptConnector
-
-if TYPE_CHECKING:
-    from aiohttp import ClientRequest, ClientTimeout
-    from aiohttp.tracing import Trace
 
 
 def _nothing() -> None: ...
@@ -45,16 +41,11 @@ class FencedConnector(PromptConnector):
     Hands a connection out only to who may send at that moment.
     """
 
-    async def connect(
-        self,
-        req: "ClientRequest",
-        traces: list["Trace"],
-        timeout: "ClientTimeout",  # noqa: ASYNC109 -- aiohttp's
-    ) -> Connection:
+    async def connect(self, *request: Any, **options: Any) -> Connection:
         """
         Return a connection for a request.
         """
-        connection = await super().connect(req, traces, timeout)
+        connection = await super().connect(*request, **options)
         try:
             _CHECK.get()()
         except BaseException:
