@@ -60,6 +60,7 @@ class Killer:
         self.rng = rng
         self.missed: list[str] = []
         self.hits = 0
+        self.longest = (0.0, "")  # seconds that the way to a point took, and the point
         self._even = False
 
     @property
@@ -83,10 +84,11 @@ class Killer:
         lead = self._leading_to(point)
         service = self.rig.system.services[name]
         number = await service.arm(point)
-        end = time.monotonic() + HIT
-        while time.monotonic() < end:
+        begin = time.monotonic()
+        while time.monotonic() < begin + HIT:
             if await service.died(number, within=AGAIN):
                 self.hits += 1
+                self.longest = max(self.longest, (time.monotonic() - begin, point))
                 return
             # What the workload works on may be pruned at that moment.
             with suppress(SetpointError):
@@ -97,7 +99,7 @@ class Killer:
     def _leading_to(self, point: str) -> Callable[[], Awaitable[object]]:
         work = self.rig.workload
         leads: dict[str, Callable[[], Awaitable[object]]] = {
-            "reconciler.finalizer-set": work.guest,
+            "reconciler.finalizer-set": self._in_or_out,
             "reconciler.finalizer-deleted": self._in_and_gone,
             "reconciler.drift-told": work.touch,
             "reconciler.drift-healed": work.touch,
@@ -140,15 +142,26 @@ class Killer:
         Let the guest come, and go as soon as it has objects: without any nothing is deleted.
         """
         work, verdicts = self.rig.workload, self.rig.oracle.record.verdicts[layout.GUEST]
-        if layout.GUEST not in work.journal.kustomizations():
-            await work.guest()
-        elif verdicts and verdicts[-1].applied and not verdicts[-1].gone:
-            await self._resumed(layout.GUEST)
+        await self._resumed(layout.GUEST)  # it has no objects if it went to sleep before
+        if layout.GUEST not in work.journal.kustomizations() or (
+            verdicts and verdicts[-1].applied and not verdicts[-1].gone
+        ):
             await work.guest()
 
+    async def _in_or_out(self) -> None:
+        """
+        Let the guest come, or go, which it does not while it is suspended.
+        """
+        await self._resumed(layout.GUEST)
+        await self.rig.workload.guest()
+
     async def _resumed(self, name: str) -> None:
+        """
+        Resume a Kustomization that is suspended.
+        """
         work = self.rig.workload
-        spec = work.journal.kustomizations()[name].spec or {}
+        wish = work.journal.kustomizations().get(name)
+        spec = (wish and wish.spec) or {}
         if spec.get("suspend"):
             await work.declare(name, {**spec, "suspend": False})
 

@@ -27,6 +27,7 @@ def figures(rig: Rig, killer: Killer, *, seconds: float, breaches: int) -> dict[
         "kills by service": {name: len(one.deaths) for name, one in system.services.items()},
         "points hit": killer.hits,
         "points missed": killer.missed,
+        "longest way to a point s": [round(killer.longest[0], 1), killer.longest[1]],
         "converged p50 s": round(statistics.median(took), 1) if took else 0,
         "converged max s": round(max(took), 1) if took else 0,
         "breaches": breaches,

@@ -324,12 +324,12 @@ class Workload:
 
     async def suspend(self) -> None:
         """
-        Suspend a Kustomization, or resume one.
+        Suspend a Kustomization, or resume the one whose wish is oldest.
         """
         found = self.journal.kustomizations()
         asleep = [name for name, one in found.items() if (one.spec or {}).get("suspend")]
         if len(asleep) >= SUSPENDED:
-            name, wanted = asleep[0], False
+            name, wanted = min(asleep, key=lambda one: found[one].at), False
         else:
             name, wanted = self.random.choice(sorted(found.keys() - set(asleep))), True
         await self.declare(name, {**(found[name].spec or {}), "suspend": wanted})
