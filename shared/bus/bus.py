@@ -180,13 +180,14 @@ class Bus:
         filters: Sequence[str],
         handler: Handler,
         deliver: Deliver = "all",
-        concurrency: int = 1,
         ack_wait: float = 30.0,
+        takes_over: bool = False,
     ) -> None:
         """
         Hand each message to the handler and answer with its outcome, until cancelled.
 
-        Without ``durable`` the position is forgotten when nobody reads any more.
+        Without ``durable`` the position is forgotten when nobody reads any more. With
+        ``takes_over`` what the process before us held comes first.
         """
         spec = ConsumerSpec(
             stream=stream,
@@ -194,8 +195,8 @@ class Bus:
             durable=durable is not None,
             filters=filters,
             deliver=deliver,
-            concurrency=concurrency,
             ack_wait=ack_wait,
+            takes_over=takes_over,
         )
         await Consumer(self._jetstream, self._keeper, self._suspects, spec, handler).run()
 

@@ -1,12 +1,14 @@
 """
 Consume a stream: pull, handle, answer; for ever, whatever happens to the server.
 
-Each worker has one pull under way. It asks for one message, so that nothing waits behind a slow
-handler. A lost connection or a deleted consumer ends the pull at once.
+One pull is under way at a time. It asks for one message, so that nothing waits behind a slow
+handler. A lost connection or a deleted consumer ends the pull at once. The message that a killed
+process held comes back when its deadline is over, and behind newer ones, unless it is taken over.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +21,7 @@ from shared.bus.jetstream import JetStream
 from shared.bus.keeper import Keeper
 from shared.bus.outcome import CRASHES, Ack, Nak, Outcome, Term, outcome_of
 from shared.bus.pull import Pull
+from shared.bus.reader import Reader
 from shared.bus.suspects import Suspects
 from shared.errors import SetpointError
 from shared.messages import decode
@@ -39,7 +42,10 @@ Deliver = Literal["all", "last_per_subject", "new"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerSpec:
     """
-    Which messages of a stream, from where on, and how many at a time.
+    Which messages of a stream, from where on.
+
+    ``takes_over`` says that what the process before us held comes first. It takes the right to read
+    the stream.
     """
 
     stream: str
@@ -47,8 +53,8 @@ class ConsumerSpec:
     durable: bool
     filters: Sequence[str]
     deliver: Deliver
-    concurrency: int
     ack_wait: float
+    takes_over: bool = False
 
     def config(self) -> dict[str, Any]:
         """
@@ -71,7 +77,7 @@ class ConsumerSpec:
 
 class Consumer:
     """
-    A number of workers on one consumer.
+    A worker on one consumer of the server.
     """
 
     def __init__(
@@ -88,18 +94,12 @@ class Consumer:
         self._suspects = suspects
         self._spec = spec
         self._handler = handler
-        self._making = asyncio.Lock()
-        self._made = False
+        self._begun = not spec.takes_over
 
     async def run(self) -> None:
         """
         Work until cancelled.
         """
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(self._spec.concurrency):
-                workers.create_task(self._work())
-
-    async def _work(self) -> None:
         while True:
             try:
                 await self._make()
@@ -110,7 +110,6 @@ class Consumer:
                         if message is not None:
                             await self._handle(Delivery.of(message))
             except SetpointError as error:
-                self._made = False
                 await self._recover(error)
 
     async def _recover(self, error: SetpointError) -> None:
@@ -126,16 +125,33 @@ class Consumer:
                 await asyncio.sleep(REFUSED_RETRY)
 
     async def _make(self) -> None:
-        async with self._making:
-            if self._made:
-                return
-            stream, name = self._spec.stream, self._spec.name
-            await self._keeper.watch(stream)
-            await self._jetstream.call(
-                f"CONSUMER.CREATE.{stream}.{name}",
-                {"stream_name": stream, "config": self._spec.config()},
-            )
-            self._made = True
+        stream, name = self._spec.stream, self._spec.name
+        await self._keeper.watch(stream)
+        info = await self._jetstream.call(
+            f"CONSUMER.CREATE.{stream}.{name}",
+            {"stream_name": stream, "config": self._spec.config()},
+        )
+        if not self._begun and (held := await self._held(info)):
+            await self._handle(held)
+        self._begun = True
+
+    async def _held(self, info: dict[str, Any]) -> Delivery | None:
+        """
+        Return the last delivery, which is all that one worker can have held.
+
+        It may be answered, where something else is not: to handle it once more does no harm.
+        """
+        stream, name, last = self._spec.stream, self._spec.name, info["delivered"]
+        if not info["num_ack_pending"]:
+            return None
+        sequence, position = int(last["stream_seq"]), int(last["consumer_seq"])
+        reader = Reader(self._connection, stream)
+        async with aclosing(reader.read(">", after=sequence - 1, batch=1)) as found:
+            async for one in found:
+                if one.sequence == sequence:
+                    return Delivery.again(one, stream=stream, consumer=name, position=position)
+                break
+        return None
 
     async def _handle(self, delivery: Delivery) -> None:
         self._keeper.reached(delivery.stream, delivery.sequence)

@@ -58,6 +58,7 @@ class BusLetters:
             durable=_SERVICE,
             filters=[f"events.{self._cluster}.>"],
             handler=handle,
+            takes_over=True,
         )
 
     async def say(self, event: Event, id_: str) -> None:

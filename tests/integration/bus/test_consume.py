@@ -9,7 +9,7 @@ from shared.bus import Ack, Nak, NoStream, Term, streams
 from shared.errors import MalformedError, StalledError, TransientError, WaitingError
 from shared.messages import DeadLetter, encode
 from tests.fixtures.freeze import frozen
-from tests.fixtures.nats import Inbox, answering, message, running, until
+from tests.fixtures.nats import Inbox, answering, cut_off, message, running, until
 
 SUBJECT = "events.local.info.Kustomization.ns.a.b"
 
@@ -46,6 +46,24 @@ async def letters(bus, number: int) -> list[DeadLetter]:
     await until(condition)
     found = [item async for item in bus.read("DEADLETTERS", "deadletters.>")]
     return [DeadLetter.model_validate(item.envelope.payload) for item in found]
+
+
+async def held(bus, process, id_: str) -> None:
+    """
+    Let a process be killed that is handling a message.
+    """
+    await publish(bus, id_)
+    inbox = Inbox()
+
+    async def hanging(received):
+        await inbox(received)
+        await asyncio.Event().wait()
+
+    async with consuming(process, hanging) as task:
+        await inbox.count(1)
+        cut_off(process)
+        task.cancel()
+    await process.close()
 
 
 @pytest.fixture
@@ -186,8 +204,9 @@ async def test_a_message_that_always_breaks_its_handler_is_put_aside_after_five_
     assert "hunter2" not in letter.reason
 
 
+@pytest.mark.parametrize("options", [{"ack_wait": 0.3}, {"takes_over": True}])
 async def test_a_message_that_ends_the_process_is_put_aside_after_some_restarts(
-    bus, connect_bus, tmp_path
+    bus, connect_bus, tmp_path, options
 ) -> None:
     await publish(bus, "bad", "good")
     handled = 0
@@ -201,14 +220,12 @@ async def test_a_message_that_ends_the_process_is_put_aside_after_some_restarts(
                 await asyncio.Event().wait()
             return Ack()
 
-        async with consuming(process, handler, ack_wait=0.3) as task:
+        async with consuming(process, handler, **options) as task:
             waits = asyncio.create_task(dying.wait())
             await asyncio.wait({waits}, timeout=3)
             died = waits.done()
             waits.cancel()
-            # Like SIGKILL: nothing is said to the server any more.
-            process._connection._client._transport.close()
-            process._connection._ready = False
+            cut_off(process)
             task.cancel()
         await process.close()
         if not died:
@@ -217,6 +234,53 @@ async def test_a_message_that_ends_the_process_is_put_aside_after_some_restarts(
     assert handled == 6
     (letter,) = await letters(bus, 1)
     assert "ended its process" in letter.reason
+
+
+async def test_what_a_killed_process_held_is_taken_over_at_once_and_before_what_came_later(
+    bus, connect_bus
+) -> None:
+    await held(bus, await connect_bus("notifier"), "1")
+    await publish(bus, "2")
+    inbox = Inbox()
+    async with consuming(await connect_bus("notifier"), inbox, takes_over=True):
+        await inbox.count(2, within=5)
+        await done(bus)
+    assert [(one.envelope.id, one.attempts) for one in inbox.received] == [("1", 2), ("2", 1)]
+
+
+async def test_what_is_taken_over_and_not_done_comes_again_after_its_delay(
+    bus, connect_bus
+) -> None:
+    await held(bus, await connect_bus("notifier"), "1")
+    inbox = Inbox(Nak(0.2))
+    async with consuming(await connect_bus("notifier"), inbox, takes_over=True):
+        await inbox.count(2, within=5)
+        await done(bus)
+    assert inbox.ids == ["1", "1"]
+
+
+async def test_what_comes_after_the_last_delivery_is_not_taken_for_it(bus, connect_bus) -> None:
+    await publish(bus, "waits", "gone")
+    before = Inbox(Nak(60))
+    async with consuming(await connect_bus("notifier"), before):
+        await before.count(2)
+    await bus.remove("EVENTS", 2)
+    await publish(bus, "next", "last")
+    inbox = Inbox()
+    async with consuming(await connect_bus("notifier"), inbox, takes_over=True):
+        await inbox.count(2, within=5)
+    assert inbox.ids == ["next", "last"]
+
+
+async def test_nothing_is_taken_over_where_all_is_answered(bus, connect_bus) -> None:
+    await publish(bus, "1")
+    for expected in (["1"], []):
+        inbox = Inbox()
+        async with consuming(await connect_bus("notifier"), inbox, takes_over=True):
+            await inbox.count(len(expected))
+            await done(bus)
+            await until(lambda: _pulling(bus))
+        assert inbox.ids == expected
 
 
 async def test_a_handler_that_is_cancelled_from_within_does_not_end_the_consumer(bus) -> None:
@@ -278,7 +342,7 @@ async def test_a_slow_handler_keeps_its_message(bus) -> None:
         await asyncio.sleep(1.5)
         return Ack()
 
-    async with consuming(bus, slow, ack_wait=0.5, concurrency=2):
+    async with consuming(bus, slow, ack_wait=0.5), consuming(bus, slow, ack_wait=0.5):
         await inbox.count(1)
         await done(bus)
     assert inbox.ids == ["1"]
@@ -319,19 +383,6 @@ async def _pulling(bus) -> bool:
     except TransientError:
         return False
     return int(info["num_waiting"]) > 0
-
-
-async def test_several_workers_handle_several_messages_at_a_time(bus) -> None:
-    await publish(bus, *(str(number) for number in range(8)))
-    together = asyncio.Barrier(4)
-
-    async def handler(received):
-        async with asyncio.timeout(5):
-            await together.wait()
-        return Ack()
-
-    async with consuming(bus, handler, concurrency=4):
-        await done(bus)
 
 
 async def test_a_reader_of_the_present_gets_the_last_message_of_each_subject(bus) -> None:
