@@ -92,6 +92,8 @@ class Killer:
                 return
             # What the workload works on may be pruned at that moment.
             with suppress(SetpointError):
+                # What all others need: while it sleeps, no new commit is applied.
+                await self.rig.workload.resume(layout.BASE)
                 await lead()
         self.missed.append(point)
         await service.kill()
@@ -126,7 +128,7 @@ class Killer:
         Have kubectl declare a field beside us, and a commit change the object.
         """
         work, resource = self.rig.workload, {"apiVersion": "v1", "kind": "ConfigMap"}
-        await self._resumed(layout.WEB)
+        await work.resume(layout.WEB)
         for name in (f"{layout.WEB}-a", f"{layout.WEB}-b"):  # those are never removed
             beside = {
                 **resource,
@@ -142,7 +144,7 @@ class Killer:
         Let the guest come, and go as soon as it has objects: without any nothing is deleted.
         """
         work, verdicts = self.rig.workload, self.rig.oracle.record.verdicts[layout.GUEST]
-        await self._resumed(layout.GUEST)  # it has no objects if it went to sleep before
+        await work.resume(layout.GUEST)  # it has no objects if it went to sleep before
         if layout.GUEST not in work.journal.kustomizations() or (
             verdicts and verdicts[-1].applied and not verdicts[-1].gone
         ):
@@ -152,18 +154,8 @@ class Killer:
         """
         Let the guest come, or go, which it does not while it is suspended.
         """
-        await self._resumed(layout.GUEST)
+        await self.rig.workload.resume(layout.GUEST)
         await self.rig.workload.guest()
-
-    async def _resumed(self, name: str) -> None:
-        """
-        Resume a Kustomization that is suspended.
-        """
-        work = self.rig.workload
-        wish = work.journal.kustomizations().get(name)
-        spec = (wish and wish.spec) or {}
-        if spec.get("suspend"):
-            await work.declare(name, {**spec, "suspend": False})
 
     async def _buried(self) -> None:
         self.rig.system.sinks.answers[SIGNED] = 410
@@ -182,8 +174,8 @@ class Killer:
         service = self.rig.system.notifier
         number = await service.arm(WIPE)
         await service.ports()
-        await self.rig.system.nats.wipe()
-        self.rig.wiped()
+        async with self.rig.wiping():
+            await self.rig.system.nats.wipe()
         if await service.died(number, within=HIT):
             self.hits += 1
         else:

@@ -26,11 +26,14 @@ class Rig:
     workload: Workload
     oracle: Oracle
 
-    def wiped(self) -> None:
+    @asynccontextmanager
+    async def wiping(self) -> AsyncIterator[None]:
         """
-        Say that the bus has just lost what it held.
+        Say that the bus loses what it holds while the block runs.
         """
-        self.workload.journal.wipes.append(time.time())
+        begin = time.time()
+        yield
+        self.workload.journal.wipes.append((begin, time.time()))
         self.oracle.observer.wiped()
 
     async def judged(self, within: float = 60.0) -> None:

@@ -14,7 +14,7 @@ from tests.faults.workload.layout import FRAGILE
 from tests.fixtures.nats import until
 
 HEALED = 30.0  # seconds until a new reconciler has healed, on a busy machine
-REASON = 5.0  # seconds in which a status has to say why
+REASON = 10.0  # seconds in which a status has to say why
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

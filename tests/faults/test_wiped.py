@@ -21,8 +21,8 @@ async def test_a_wiped_bus_is_built_again_prunes_nothing_and_is_told(rig: Rig):
     begin = time.time()
     async with rig.workload.running():
         await asyncio.sleep(3)
-        await rig.system.nats.wipe()
-        rig.wiped()
+        async with rig.wiping():
+            await rig.system.nats.wipe()
         await asyncio.sleep(CALM)
     await rig.judged()
     await eventually("BusReset is told", lambda: _told(rig, "BusReset", since=begin))
@@ -32,8 +32,8 @@ async def test_streams_that_are_deleted_one_by_one_are_declared_again(rig: Rig):
     async with rig.system.nats.connected() as bus, rig.workload.running():
         for spec in ALL:
             await asyncio.sleep(CALM)
-            await bus._jetstream.call(f"STREAM.DELETE.{spec.name}")
-            rig.wiped()
+            async with rig.wiping():
+                await bus._jetstream.call(f"STREAM.DELETE.{spec.name}")
         await asyncio.sleep(CALM)
     await rig.judged()
 

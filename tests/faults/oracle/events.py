@@ -10,7 +10,7 @@ from itertools import pairwise
 from tests.faults.oracle.breach import Breach
 from tests.faults.oracle.record import Record, State, Told, Verdict
 from tests.faults.system.declared import PLAIN
-from tests.faults.workload.journal import Journal, Key, fits
+from tests.faults.workload.journal import Commit, Journal, Key, fits
 
 # What a status says on the way; nobody is told of these.
 PASSING = frozenset({"", "Progressing", "ArtifactFailed", "DependencyNotReady"})
@@ -18,9 +18,11 @@ LATE = 3.0  # seconds by which an event may be away from what it tells
 AROUND_A_WIPE = 5.0  # seconds before a wipe in which what only the bus held may be lost
 
 
-def delivered(record: Record) -> Iterator[Breach]:
+def delivered(record: Record, journal: Journal) -> Iterator[Breach]:
     """
     Each event in the stream came to the sink that takes all, or is a dead letter.
+
+    What waits on the bus when it is wiped may be lost on the way to the sink.
 
     A sink does not say which event of the stream it was sent, only what it says: of two that say
     the same in the same second two have to come, and the last one is taken to be missing.
@@ -34,7 +36,7 @@ def delivered(record: Record) -> Iterator[Breach]:
         said = (*one.content, one.timestamp)
         if left[said]:
             left[said] -= 1
-        else:
+        elif not _wiped(journal, one.at):
             yield _untold(f"{one.kind}/{one.name}", f"{one.reason}: {one.message[:90]}", one.at)
 
 
@@ -109,10 +111,18 @@ def _changed(journal: Journal, before: Verdict | None, one: Verdict) -> bool:
     """
     if before is None or before.applied == one.applied:
         return False
-    old = journal.commit_at(before.applied, before.at)
     new = journal.commit_at(one.applied, one.at)
+    old = _before(journal, before, new)
     folder = str(one.spec.get("path", "")).removeprefix("./")
     return new is not None and (old is None or old.under(folder) != new.under(folder))
+
+
+def _before(journal: Journal, before: Verdict, new: Commit | None) -> Commit | None:
+    """
+    Return the commit that a status spoke of, which is none after the one that it speaks of next.
+    """
+    found = journal.readings(before.applied, before.at)
+    return next((it for it in reversed(found) if new and it.number <= new.number), None)
 
 
 def _same(journal: Journal, before: Verdict | None, one: Verdict) -> set[str]:
@@ -121,9 +131,9 @@ def _same(journal: Journal, before: Verdict | None, one: Verdict) -> set[str]:
     status recorded may be told for those that follow it.
     """
     new = journal.commit_at(one.applied, one.at)
-    old = journal.commit_at(before.applied, before.at) if before else None
     if new is None:
         return {one.applied}
+    old = _before(journal, before, new) if before else None
     folder = str(one.spec.get("path", "")).removeprefix("./")
     since = (it for it in journal.commits if (old.number if old else 0) < it.number <= new.number)
     pointer = one.applied.removesuffix(new.sha)
@@ -169,7 +179,8 @@ def corrected(record: Record, journal: Journal) -> list[Correction]:
 
 
 def _newer(journal: Journal, key: Key, before: State, one: State) -> bool:
-    return journal.order(key, one.number, one.at) > journal.order(key, before.number, before.at)
+    newest, old = (journal.orders(key, it.number, it.at)[-1] for it in (one, before))
+    return newest > old or one.number > before.number
 
 
 def _dismissed(journal: Journal, owner: str, since: float, until: float) -> bool:
@@ -236,7 +247,7 @@ def duplicates(record: Record) -> tuple[int, int]:
 
 
 def _wiped(journal: Journal, at: float) -> bool:
-    return any(wipe - AROUND_A_WIPE <= at <= wipe for wipe in journal.wipes)
+    return any(begin - AROUND_A_WIPE <= at <= end for begin, end in journal.wipes)
 
 
 def _untold(name: str, what: str, at: float) -> Breach:

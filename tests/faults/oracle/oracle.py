@@ -89,7 +89,7 @@ class Oracle:
         if found:
             return found
         await self.observer.catch_up()
-        return list(events.delivered(self.record))
+        return list(events.delivered(self.record, self.journal))
 
     async def _arrived(self) -> None:
         """
@@ -97,7 +97,7 @@ class Oracle:
         """
         end = time.monotonic() + ON_ITS_WAY
         await self.observer.catch_up()
-        while any(events.delivered(self.record)) and time.monotonic() < end:
+        while any(events.delivered(self.record, self.journal)) and time.monotonic() < end:
             await asyncio.sleep(LOOK)
             await self.observer.catch_up()
 
@@ -125,7 +125,7 @@ class Oracle:
             *objects.as_declared(record, journal),
             *status.ready(record, journal),
             *objects.rightly_deleted(record, journal),
-            *events.delivered(record),
+            *events.delivered(record, journal),
             *events.one_id(record),
             *events.all_told(record, journal),
             *objects.written_once(record, journal),
@@ -137,7 +137,8 @@ class Oracle:
             *status.honest(record, journal),
         ]
         if journal.wipes:
-            strict = events.all_told(record, replace(journal, wipes=[]))
+            never = replace(journal, wipes=[])
+            strict = [*events.delivered(record, never), *events.all_told(record, never)]
             self.excused += [one for one in strict if one not in found]
         again, anew = events.duplicates(record)
         self.totals += Counter(

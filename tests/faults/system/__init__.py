@@ -26,7 +26,7 @@ What can be hurt:
 - ``rig.system.services["source"]``: ``kill()``, ``arm("source.stored#2")`` (it dies there),
   ``freeze()``, ``thaw()``, ``stop()``, ``start(SETPOINT_...="...")``. Who dies starts again.
 - ``rig.system.nats``: ``stop()``, ``start()``, ``wipe()``, ``freeze()``, ``thaw()``, ``proxy``.
-  After a wipe say so, ``rig.wiped()``: what only the bus held may then be lost.
+  Wipe it in ``rig.wiping()``: what only the bus held may then be lost.
 - ``rig.system.api``, ``.git.proxy``, ``.nats.proxy``, ``.sinks.proxy``: the ``Proxy`` of
   ``tests.fixtures.proxy`` (``refuse()``, ``listen()``, ``hang()``, ``resume()``, ``cut()``,
   ``reset()``, ``delay``). A file with a fixture of its own around ``rigged(folder, api="http")``

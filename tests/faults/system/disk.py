@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -27,7 +27,8 @@ class Disk:
         """
         Leave no room but a little.
         """
-        with self._filler.open("wb") as file:
+        # Its user may take of it meanwhile.
+        with suppress(OSError), self._filler.open("wb") as file:
             file.write(bytes(max(0, shutil.disk_usage(self.folder).free - LEFT)))
 
     def clear(self) -> None:

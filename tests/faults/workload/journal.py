@@ -119,15 +119,15 @@ class Journal:
     """
     All of it, each list in the order of time.
 
-    ``wipes`` are the times at which the bus lost what it held; ``clocks`` are the seconds by which
-    the clock of a service was wrong at some time; ``canaries`` are texts that may
+    ``wipes`` are the times, from and to, in which the bus lost what it held; ``clocks`` are the
+    seconds by which the clock of a service was wrong at some time; ``canaries`` are texts that may
     stand nowhere but in the Secrets that hold them.
     """
 
     commits: list[Commit] = field(default_factory=list)
     touches: list[Touch] = field(default_factory=list)
     wishes: list[Wish] = field(default_factory=list)
-    wipes: list[float] = field(default_factory=list)
+    wipes: list[tuple[float, float]] = field(default_factory=list)
     clocks: set[float] = field(default_factory=set)
     canaries: set[str] = field(default_factory=set)
     # More than one only where the branch went back to it.
@@ -160,17 +160,25 @@ class Journal:
         """
         Return the commit of a revision such as ``main@sha1:...``, as it was meant at a time.
         """
-        found = self._by_sha.get(revision.rpartition(":")[2], [])
-        past = [one for one in found if one.at <= at + SKEW]
-        return past[-1] if past else next(iter(found), None)
+        found = self.readings(revision, at)
+        return found[-1] if found else None
 
-    def order(self, key: Key, number: int, at: float) -> int:
+    def readings(self, revision: str, at: float) -> list[Commit]:
         """
-        Return the number of the commit to which an object belongs that bears a number at a time:
-        that number, or a later one if the branch has gone back to it.
+        Return all commits that a revision may have meant at a time, in order.
+
+        Where the branch goes back to a commit, what follows it may still be under way.
         """
-        back = (one for one in reversed(self.commits) if one.back and one.at <= at + SKEW)
-        return next((one.number for one in back if number in one.numbers(key)), number)
+        found = self._by_sha.get(revision.rpartition(":")[2], [])
+        return [one for one in found if one.at <= at + SKEW] or found[:1]
+
+    def orders(self, key: Key, number: int, at: float) -> list[int]:
+        """
+        Return the numbers of the commits to which an object may belong that bears a number at a
+        time: that number, and later ones where the branch has gone back to it.
+        """
+        back = [one for one in self.commits if one.back and one.at <= at + SKEW]
+        return [number, *(one.number for one in back if number in one.numbers(key))]
 
     def wished(self, name: str, at: float | None = None) -> Wish | None:
         """

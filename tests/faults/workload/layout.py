@@ -16,6 +16,7 @@ from tests.faults.workload.journal import Json
 BASE, WEB, FRAGILE, GUEST = "base", "web", "fragile", "guest"
 INFRA, APPS, TENANTS, SPACES = 7, 9, 4, 4
 SHARED = "tenants"
+REFUSED = f"{FRAGILE}/refused.yaml"  # what breaks the fragile folder, one time of two
 LOWEST = 3  # objects that a folder always keeps: an empty one is another story
 
 Make = Callable[[int], Json]
@@ -60,6 +61,13 @@ def slots(canary: str) -> Iterator[Slot]:
             WEB, "deployment", name, lambda n, name=name: objects.deployment(name, n, replicas=1)
         )
         yield _slot(WEB, "config", name, lambda n, name=name: objects.config(name, n))
+
+
+def refused() -> Slot:
+    """
+    Return the place of what the API server refuses.
+    """
+    return Slot(path=REFUSED, make=lambda n: objects.refused(FRAGILE, n), at_first=False)
 
 
 def _infra(folder: str, canary: str) -> Iterator[Slot]:

@@ -19,7 +19,7 @@ from shared.errors import SetpointError
 from shared.kube import Resource
 from tests.faults.system import System
 from tests.faults.system.declared import NAMESPACE
-from tests.faults.workload import layout, objects
+from tests.faults.workload import layout
 from tests.faults.workload.journal import Commit, Journal, Json, Key, Touch, Wish
 
 # Reverts of one object after which the system takes it for a fight, and how long it remembers.
@@ -52,6 +52,8 @@ class Workload:
         self.done: defaultdict[str, int] = defaultdict(int)
         self.random = random.Random(self.seed)
         self.slots = {one.path: one for one in layout.slots(self.canary)}
+        # Nobody chooses what breaks a folder by chance.
+        self._places = {**self.slots, layout.REFUSED: layout.refused()}
         self._present: dict[str, Json] = {}
         self._broken: frozenset[str] = frozenset()
         self._breaks = 0  # how often the fragile folder was broken
@@ -60,6 +62,7 @@ class Workload:
         self._touched: defaultdict[Key, deque[float]] = defaultdict(deque)
         self._resources: dict[str, Resource] = {}
         self._committing = asyncio.Lock()
+        self._wishing = asyncio.Lock()  # from the look at a wish to its change
         self._ended = False
 
     async def begin(self) -> None:
@@ -94,9 +97,8 @@ class Workload:
             await asyncio.sleep(self.pace)
             with suppress(SetpointError):
                 await self._make_sure()
-        for name, wish in self.journal.kustomizations().items():
-            if (wish.spec or {}).get("suspend"):
-                await self.declare(name, {**(wish.spec or {}), "suspend": False})
+        for name in self.journal.kustomizations():
+            await self.resume(name)
         if self._broken:
             await self.turn()
 
@@ -146,17 +148,12 @@ class Workload:
         says which.
         """
         readable = not self._breaks % 2 if readable is None else readable
-        path = f"{layout.FRAGILE}/refused.yaml"
         if self._broken:
-            await self.commit([], [path], broken=frozenset(), readable=True)
+            await self.commit([], [layout.REFUSED], broken=frozenset(), readable=True)
         elif not readable:
             await self.commit([], broken=frozenset({layout.FRAGILE}), readable=False)
         else:
-            self.slots[path] = layout.Slot(
-                path=path, make=lambda number: objects.refused("fragile", number), at_first=False
-            )
-            await self.commit([path], broken=frozenset({layout.FRAGILE}))
-            del self.slots[path]
+            await self.commit([layout.REFUSED], broken=frozenset({layout.FRAGILE}))
         self._breaks += bool(self._broken)
         self._turned = time.time()
 
@@ -182,7 +179,7 @@ class Workload:
             number = len(self.journal.commits) + 1
             files: dict[str, str | bytes | None] = {}
             for path in changed:
-                self._present[path] = self.slots[path].make(number)
+                self._present[path] = self._places[path].make(number)
                 files[path] = json.dumps(self._present[path])
             for path in dict.fromkeys(removed or ()):
                 if self._present.pop(path, None) is not None:
@@ -317,36 +314,48 @@ class Workload:
         """
         Give a Kustomization another interval.
         """
-        name = self.random.choice(sorted(self.journal.kustomizations()))
-        wish = self.journal.kustomizations()[name]
-        interval = f"{self.random.randint(10, 20)}s"
-        await self.declare(name, {**(wish.spec or {}), "interval": interval})
+        async with self._wishing:
+            name = self.random.choice(sorted(self.journal.kustomizations()))
+            wish = self.journal.kustomizations()[name]
+            interval = f"{self.random.randint(10, 20)}s"
+            await self.declare(name, {**(wish.spec or {}), "interval": interval})
 
     async def suspend(self) -> None:
         """
         Suspend a Kustomization, or resume the one whose wish is oldest.
         """
-        found = self.journal.kustomizations()
-        asleep = [name for name, one in found.items() if (one.spec or {}).get("suspend")]
-        if len(asleep) >= SUSPENDED:
-            name, wanted = min(asleep, key=lambda one: found[one].at), False
-        else:
-            name, wanted = self.random.choice(sorted(found.keys() - set(asleep))), True
-        await self.declare(name, {**(found[name].spec or {}), "suspend": wanted})
+        async with self._wishing:
+            found = self.journal.kustomizations()
+            asleep = [name for name, one in found.items() if (one.spec or {}).get("suspend")]
+            if len(asleep) >= SUSPENDED:
+                name, wanted = min(asleep, key=lambda one: found[one].at), False
+            else:
+                name, wanted = self.random.choice(sorted(found.keys() - set(asleep))), True
+            await self.declare(name, {**(found[name].spec or {}), "suspend": wanted})
+
+    async def resume(self, name: str) -> None:
+        """
+        Resume a Kustomization, if it is there and suspended.
+        """
+        async with self._wishing:
+            wish = self.journal.kustomizations().get(name)
+            if wish is not None and (wish.spec or {}).get("suspend"):
+                await self.declare(name, {**(wish.spec or {}), "suspend": False})
 
     async def guest(self) -> None:
         """
         Let the guest come, or go.
         """
-        wish = self.journal.kustomizations().get(layout.GUEST)
-        if wish is not None:
-            # One that is deleted while it is suspended leaves its objects behind.
-            if not (wish.spec or {}).get("suspend"):
-                await self.dismiss(layout.GUEST)
-        elif not await self._there(layout.GUEST):
-            needs = [{"name": layout.BASE}]
-            spec = layout.spec(layout.GUEST, layout.space(2), dependsOn=needs)
-            await self.declare(layout.GUEST, spec)
+        async with self._wishing:
+            wish = self.journal.kustomizations().get(layout.GUEST)
+            if wish is not None:
+                # One that is deleted while it is suspended leaves its objects behind.
+                if not (wish.spec or {}).get("suspend"):
+                    await self.dismiss(layout.GUEST)
+            elif not await self._there(layout.GUEST):
+                needs = [{"name": layout.BASE}]
+                spec = layout.spec(layout.GUEST, layout.space(2), dependsOn=needs)
+                await self.declare(layout.GUEST, spec)
 
     async def _there(self, name: str) -> bool:
         resource = await resource_of(self.system.kube, layout.kustomization(name, {}))
@@ -375,5 +384,6 @@ class Workload:
         """
         Wish again what nobody answered: it may have been heard or not.
         """
-        for name, spec in list(self._unsure.items()):
-            await (self.dismiss(name) if spec is None else self.declare(name, spec))
+        async with self._wishing:
+            for name, spec in list(self._unsure.items()):
+                await (self.dismiss(name) if spec is None else self.declare(name, spec))

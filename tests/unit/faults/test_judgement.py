@@ -261,14 +261,24 @@ def test_an_event_of_the_stream_that_came_to_no_sink_is_a_breach(story: Story):
     one = story.told("Some", where="EVENTS")
     story.record.delivered.clear()
     story.record.stored["id"] = one
-    assert [found.seen for found in events.delivered(story.record)] == ["no event"]
+    assert judged(events.delivered, story) == ["no event"]
     story.record.buried.add("id")
-    assert list(events.delivered(story.record)) == []
+    assert judged(events.delivered, story) == []
+
+
+def test_an_event_that_waited_on_a_bus_that_was_wiped_is_excused_and_a_later_one_is_not(
+    story: Story,
+):
+    for at, excused in ((94.0, False), (96.0, True), (101.0, True), (103.0, False)):
+        story.record.stored["id"] = story.told("Some", where="EVENTS", at=at)
+        story.record.delivered.clear()
+        story.journal.wipes = [(100.0, 102.0)]
+        assert judged(events.delivered, story) == ([] if excused else ["no event"])
 
 
 def test_an_event_that_came_to_the_sink_is_none(story: Story):
     story.record.stored["id"] = story.told("Some")
-    assert list(events.delivered(story.record)) == []
+    assert judged(events.delivered, story) == []
 
 
 def test_two_events_that_say_the_same_in_one_second_have_to_come_both(story: Story):
@@ -276,9 +286,9 @@ def test_two_events_that_say_the_same_in_one_second_have_to_come_both(story: Sto
         story.record.stored[id_] = story.told("Some", id_)
     story.record.delivered.pop()
     story.record.delivered.append(story.record.delivered[0])  # the first one, once more
-    assert [found.seen for found in events.delivered(story.record)] == ["no event"]
+    assert judged(events.delivered, story) == ["no event"]
     story.told("Some", "second")
-    assert list(events.delivered(story.record)) == []
+    assert judged(events.delivered, story) == []
 
 
 def test_an_id_that_stands_for_two_events_is_a_breach(story: Story):
@@ -430,6 +440,18 @@ def test_one_write_for_each_commit_and_each_touch_is_no_breach(story: Story):
     assert judged(objects.written_once, story) == []
 
 
+def test_a_write_in_a_time_that_the_watch_did_not_show_may_have_had_a_reason(story: Story):
+    story.commit(declared(1))
+    story.live(declared(1))
+    before = story.live(declared(1), ours="a commit")
+    again = story.live(declared(1), ours="a revert")
+    assert judged(objects.written_once, story) != []
+    story.record.gaps["ConfigMap"] = [(1, before.version)]
+    assert judged(objects.written_once, story) != []
+    story.record.gaps["ConfigMap"] = [(before.version, again.version)]
+    assert judged(objects.written_once, story) == []
+
+
 def test_a_second_write_of_the_same_is_a_breach(story: Story):
     story.live(declared(1))
     story.live(declared(2))
@@ -509,6 +531,37 @@ def test_the_newer_commit_is_a_breach_after_the_branch_went_back_and_was_followe
     story.says(first, attempted=3)
     story.says(second)
     assert "2" in judged(objects.never_older, story)
+
+
+def test_what_was_under_way_when_the_branch_went_back_may_still_come(story: Story):
+    first, second = story.commit(declared(1)), story.commit(declared(2))
+    for said in (first, second):
+        story.told("ReconciliationSucceeded", metadata={"revision": revision(said)})
+    story.live(declared(1))
+    story.says(first, attempted=1)
+    story.back(first)
+    story.live(declared(1) | {"more": "that somebody else set"})
+    story.says(first, ready="Unknown", reason="Progressing", attempted=1)
+    story.live(declared(2))
+    story.says(second, attempted=2)
+    assert judged(objects.never_older, story) == []
+    assert judged(events.all_told, story) == []
+    story.live(declared(1))
+    story.says(first, attempted=3)
+    assert judged(objects.never_older, story) == []
+    story.live(declared(2))
+    assert judged(objects.never_older, story) == ["2"]
+
+
+def test_what_was_under_way_when_the_branch_went_back_may_still_be_pruned(story: Story):
+    first = story.commit(declared(1))
+    story.commit(declared(2, "other"))
+    story.live(declared(1))
+    story.back(first)
+    story.touched(declared(1) | {"more": "that somebody else set"})
+    story.live(None)
+    story.record.deletions.append(Deletion(key=KEY, at=float(story.version)))
+    assert judged(objects.rightly_deleted, story) == []
 
 
 def test_a_deletion_because_the_branch_went_back_to_before_the_object_is_none(story: Story):

@@ -2,7 +2,9 @@
 What leads to the points of the kill series, whatever the workload has just done.
 """
 
+import asyncio
 import random
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -92,6 +94,51 @@ async def test_a_guest_that_went_to_sleep_before_it_had_objects_is_woken(workloa
     found = killer(workload, lambda wish: wish.spec == {"suspend": False}, [before])
     await found.at("reconciler", "reconciler.finalizer-deleted#1")
     assert not found.missed
+
+
+async def test_what_all_others_need_is_woken_on_the_way_to_a_point(workload, monkeypatch):
+    monkeypatch.setattr("tests.faults.kills.HIT", 0.2)
+    await workload.declare(layout.BASE, {"suspend": True})
+    found = killer(workload, lambda wish: wish.name == layout.BASE)
+    await found.at("reconciler", "reconciler.finalizer-set#1")
+    assert not found.missed
+
+
+async def test_who_resumes_and_who_lets_go_do_not_come_between_each_other(workload, monkeypatch):
+    slow = asyncio.Event()
+
+    async def declare(name, spec):
+        workload._unsure[name] = spec
+        await slow.wait()
+        workload._wish(name, spec)
+        del workload._unsure[name]
+
+    await workload.declare(layout.GUEST, {"suspend": True})
+    monkeypatch.setattr(workload, "declare", declare)
+    doings = [workload.resume(layout.GUEST), workload._make_sure(), workload.guest()]
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for doing in doings:
+            group.create_task(doing)
+        group.create_task(_turns(slow))
+    assert [one.spec for one in workload.journal.wishes[1:]] == [{"suspend": False}, None]
+
+
+async def _turns(event):
+    for _ in range(10):
+        await asyncio.sleep(0)
+    event.set()
+
+
+async def test_nobody_chooses_what_breaks_a_folder_by_chance(workload):
+    prepared = []
+    workload._prepare = lambda files, message: prepared.append(files) or f"{len(prepared):040x}"
+    workload._push = lambda: None
+    workload.system.git = SimpleNamespace(repo=SimpleNamespace(work=Path("/nowhere")))
+    await workload.turn(readable=True)
+    assert layout.REFUSED in prepared[0]
+    assert layout.REFUSED not in workload.slots
+    await workload.turn()
+    assert prepared[1] == {layout.REFUSED: None}
 
 
 async def test_of_those_that_sleep_the_first_is_woken_whatever_comes_before_it(workload):
