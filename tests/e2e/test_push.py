@@ -17,12 +17,12 @@ data:
 def test_a_pushed_change_is_in_the_cluster_and_a_webhook_hears_of_it(system):
     before = system.read(PRODUCTION)
     commit = system.push({PRODUCTION: before.replace("count: 3", "count: 5")})
-    until("five shops", lambda: system.replicas("production") == 5, within=10)
+    until("five shops", lambda: system.replicas("production") == 5)
     until("Ready at the commit", lambda: system.converged(commit))
     until("a webhook of the fetch", lambda: told(system, "NewArtifact", commit))
     until("a webhook of the pass", lambda: told(system, "ReconciliationSucceeded", commit))
     commit = system.push({PRODUCTION: before})
-    until("three shops", lambda: system.replicas("production") == 3, within=10)
+    until("three shops", lambda: system.replicas("production") == 3)
     until("Ready at the commit", lambda: system.converged(commit))
 
 

@@ -59,7 +59,9 @@ def fake():
 
 
 @pytest.fixture
-async def real(connect_bus, tmp_path):
+async def real(connect_bus, tmp_path, monkeypatch):
+    # Nobody empties the outbox here: an event that a busy disk is slow to take must not go there.
+    monkeypatch.setattr("shared.bus.publisher.PUBLISH_TIMEOUT", 10.0)
     admin = await connect_bus()
     await admin.declare(EVENTS)
     return Real(await connect_bus("source"), admin, tmp_path / "outbox")

@@ -222,7 +222,7 @@ async def test_a_message_that_ends_the_process_is_put_aside_after_some_restarts(
 
         async with consuming(process, handler, **options) as task:
             waits = asyncio.create_task(dying.wait())
-            await asyncio.wait({waits}, timeout=3)
+            await asyncio.wait({waits}, timeout=10)
             died = waits.done()
             waits.cancel()
             cut_off(process)
@@ -339,10 +339,10 @@ async def test_a_slow_handler_keeps_its_message(bus) -> None:
 
     async def slow(received):
         await inbox(received)
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(5)
         return Ack()
 
-    async with consuming(bus, slow, ack_wait=0.5), consuming(bus, slow, ack_wait=0.5):
+    async with consuming(bus, slow, ack_wait=2), consuming(bus, slow, ack_wait=2):
         await inbox.count(1)
         await done(bus)
     assert inbox.ids == ["1"]
@@ -360,7 +360,7 @@ async def test_a_cancelled_handler_gives_its_message_back_at_once(bus) -> None:
         await inbox.count(1)
     again = Inbox()
     async with consuming(bus, again):
-        await again.count(1, within=2)
+        await again.count(1)
     assert again.received[0].attempts == 2
 
 
@@ -372,7 +372,7 @@ async def test_a_cancelled_pull_swallows_no_message(bus) -> None:
         await publish(bus, str(number))
         inbox = Inbox()
         async with consuming(bus, inbox):
-            await inbox.count(1, within=2)
+            await inbox.count(1)
             await done(bus)
         assert inbox.ids == [str(number)]
 

@@ -151,16 +151,25 @@ async def test_of_two_that_take_at_once_one_gets_it(kube: Kube, ns: str) -> None
     assert sum(one.held for one in leases) == 1
 
 
+async def asleep(clock: FakeClock, count: int) -> None:
+    """
+    Wait until so many sleep by the clock.
+    """
+    while len(clock._waiting) < count:
+        await asyncio.sleep(0.001)
+
+
 async def test_acquiring_waits_and_renewing_keeps(kube: Kube, ns: str) -> None:
     clock = FakeClock()
     first, second = lease(kube, ns, "a_1", clock), lease(kube, ns, "b_2", clock)
     await first.acquire()
     waiting = asyncio.create_task(second.acquire())
     renewing = asyncio.create_task(first.renewing())
-    for _ in range(40):
-        clock.advance(1)
-        await asyncio.sleep(0.01)
-        assert first.held
+    async with asyncio.timeout(60):
+        for _ in range(40):
+            await asleep(clock, 2)  # the time of a request is no time of the lease
+            clock.advance(1)
+            assert first.held
     assert not waiting.done()
     renewing.cancel()
     await first.release()

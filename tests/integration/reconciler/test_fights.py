@@ -84,8 +84,9 @@ async def test_a_fight_goes_on_where_it_was_after_a_restart(app, kube, proxy, tm
 async def test_a_fight_is_one_revert_an_interval_and_ends_after_two_quiet_ones(app, kube, proxy):
     app.declare(interval="3s")
     async with rival(kube, app.ns, "conf-0"):
-        await fighting(app)
+        await app.told("DriftFight")
         assert applies(proxy, "configmaps", "conf-0") == REVERTS
+        await fighting(app)
         await app.eventually(
             lambda: applies(proxy, "configmaps", "conf-0") == REVERTS + 1, "one more revert"
         )

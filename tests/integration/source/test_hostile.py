@@ -29,7 +29,7 @@ async def test_an_origin_that_says_nothing_costs_its_timeout_and_nobody_elses(
         assert isinstance(await origin.look(ask(server.url())), Checkout)
         with pytest.raises(TransientError, match=r"longer than spec\.timeout \(1 s\)"):
             await hanging
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < 15  # the good one has 60 s
 
 
 async def test_slow_looks_at_one_host_leave_workers_for_the_others(tmp_path, workers, repo, ask):
@@ -38,12 +38,16 @@ async def test_slow_looks_at_one_host_leave_workers_for_the_others(tmp_path, wor
     # Two workers, and three looks that hang: two per host may run, so one more host is served
     # as soon as the first timeout frees a worker, not after all three.
     async with hostile(never) as url, git_http(repo.root) as good:
-        hanging = [asyncio.create_task(origin.look(ask(url, timeout=3.0))) for _ in range(3)]
+        hanging = [
+            asyncio.create_task(origin.look(ask(url, timeout=seconds)))
+            for seconds in (3.0, 3.0, 60.0)
+        ]
         await asyncio.sleep(0)
         assert isinstance(await origin.look(ask(good.url())), Checkout)
-        assert not all(look.done() for look in hanging)
+        assert not hanging[2].done()
+        hanging[2].cancel()
         results = await asyncio.gather(*hanging, return_exceptions=True)
-    assert all(isinstance(item, TransientError) for item in results)
+    assert [type(item) for item in results[:2]] == [TransientError] * 2
 
 
 async def test_a_look_that_is_cancelled_has_left_nothing_when_the_workers_are_closed(
