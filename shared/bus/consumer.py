@@ -8,7 +8,6 @@ process held comes back when its deadline is over, and behind newer ones, unless
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,11 +16,10 @@ import structlog
 from shared.bus.deadletters import put_aside
 from shared.bus.delivery import Delivery, Received
 from shared.bus.errors import Disconnected, NoStream
-from shared.bus.jetstream import JetStream
+from shared.bus.jetstream import API_TIMEOUT, JetStream
 from shared.bus.keeper import Keeper
 from shared.bus.outcome import CRASHES, Ack, Nak, Outcome, Term, outcome_of
 from shared.bus.pull import Pull
-from shared.bus.reader import Reader
 from shared.bus.suspects import Suspects
 from shared.errors import SetpointError
 from shared.messages import decode
@@ -32,6 +30,7 @@ RETRY = 0.5  # seconds before a missing stream is looked for again
 REFUSED_RETRY = 2.0  # seconds
 SETTLE = 0.01  # seconds after a reconnect
 NOT_STORED_DELAY = 30.0  # seconds until a dead letter is tried again
+TAKEN_OVER = 256  # messages, of which a killed process can have held one
 INACTIVE = 300.0  # seconds after which the server forgets a consumer without a name
 _NANO = 1_000_000_000
 
@@ -44,8 +43,7 @@ class ConsumerSpec:
     """
     Which messages of a stream, from where on.
 
-    ``takes_over`` says that what the process before us held comes first. It takes the right to read
-    the stream.
+    ``takes_over`` says that what the process before us held comes first.
     """
 
     stream: str
@@ -125,39 +123,43 @@ class Consumer:
                 await asyncio.sleep(REFUSED_RETRY)
 
     async def _make(self) -> None:
+        await self._keeper.watch(self._spec.stream)
+        await self._create()
+        if not self._begun:
+            await self._take_over()
+            self._begun = True
+
+    async def _create(self) -> dict[str, Any]:
         stream, name = self._spec.stream, self._spec.name
-        await self._keeper.watch(stream)
-        info = await self._jetstream.call(
+        return await self._jetstream.call(
             f"CONSUMER.CREATE.{stream}.{name}",
             {"stream_name": stream, "config": self._spec.config()},
         )
-        if not self._begun and (held := await self._held(info)):
-            await self._handle(held)
-        self._begun = True
 
-    async def _held(self, info: dict[str, Any]) -> Delivery | None:
+    async def _take_over(self) -> None:
         """
-        Return the last delivery, which is all that one worker can have held.
+        Say no, in the place of a process that is gone, to all that it was handed.
 
-        It may be answered, where something else is not: to handle it once more does no harm.
+        What it has not answered comes again before anything newer; once also what waits for its
+        delay. The server passes over what is answered.
         """
-        stream, name, last = self._spec.stream, self._spec.name, info["delivered"]
+        # A server that has just started may say first what it knew before.
+        info = await self._create()
         if not info["num_ack_pending"]:
-            return None
-        sequence, position = int(last["stream_seq"]), int(last["consumer_seq"])
-        reader = Reader(self._connection, stream)
-        async with aclosing(reader.read(">", after=sequence - 1, batch=1)) as found:
-            async for one in found:
-                if one.sequence == sequence:
-                    return Delivery.again(one, stream=stream, consumer=name, position=position)
-                break
-        return None
+            return
+        where, last = f"$JS.ACK.{self._spec.stream}.{self._spec.name}", info["delivered"]
+        floor, until = int(info["ack_floor"]["stream_seq"]), int(last["stream_seq"])
+        for sequence in range(max(floor, until - TAKEN_OVER) + 1, until + 1):
+            # As the server's own address of an answer; it reads the sequences only.
+            address = f"{where}.1.{sequence}.{last['consumer_seq']}.0.0"
+            await self._connection.request(address, b"-NAK", within=API_TIMEOUT)
 
     async def _handle(self, delivery: Delivery) -> None:
         self._keeper.reached(delivery.stream, delivery.sequence)
         try:
             await self._answer(delivery, await self._outcome(delivery))
         except asyncio.CancelledError:
+            self._suspects.broken_off(delivery.key, delivery.attempts)
             await self._quietly(delivery.nak(self._connection, 0))
             raise
 

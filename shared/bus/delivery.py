@@ -2,18 +2,15 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Self
 
 from shared.bus.connection import Connection
-from shared.bus.reader import Stored
 from shared.bus.waiting import Message
 from shared.messages import Envelope
 
 _SHORT = 9  # tokens of an address without domain and account
 _NANO = 1_000_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_AGAIN = 2  # attempts, when nobody knows more than that one was made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,33 +45,15 @@ class Delivery:
         """
         tokens = message.reply.split(".")
         at = 2 if len(tokens) == _SHORT else 4
-        microseconds = int(tokens[at + 5]) // 1000
+        nanoseconds = int(tokens[at + 5])
         return cls(
             message=message,
             stream=tokens[at],
             consumer=tokens[at + 1],
             attempts=int(tokens[at + 2]),
             sequence=int(tokens[at + 3]),
-            time=_EPOCH + timedelta(microseconds=microseconds),
+            time=datetime.fromtimestamp(nanoseconds / _NANO, UTC),
         )
-
-    @classmethod
-    def again(cls, stored: Stored, *, stream: str, consumer: str, position: int) -> Self:
-        """
-        Take over what a process that is gone was handed and has not answered.
-
-        Args:
-            stored: The message.
-            stream: Where it is.
-            consumer: Whose it is.
-            position: The number of the consumer's last delivery. The server finds the message by
-                its sequence, and asks of this number that it is not answered yet.
-
-        """
-        microseconds = (datetime.fromisoformat(stored.time) - _EPOCH) // timedelta(microseconds=1)
-        where = f"{stored.sequence}.{position}.{microseconds * 1000}.0"
-        reply = f"$JS.ACK.{stream}.{consumer}.{_AGAIN}.{where}"
-        return cls.of(Message(subject=stored.subject, data=stored.data, reply=reply))
 
     @property
     def key(self) -> str:

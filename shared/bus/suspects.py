@@ -29,6 +29,16 @@ class Suspects:
             self._set(key, before + 1)
         return before
 
+    def broken_off(self, key: str, attempts: int) -> None:
+        """
+        Note that we ended the handling of a message ourselves, which is no fault of it.
+        """
+        before = self._counts.get(key, 0) - 1
+        if attempts > 1 and before > 0:
+            self._set(key, before)
+        elif attempts > 1:
+            self.ended(key)
+
     def crashed(self, key: str) -> int:
         """
         Note that the handling failed unexpectedly; return how often it did.

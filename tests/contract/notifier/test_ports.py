@@ -28,7 +28,6 @@ from tests.fakes.notifier.ports import (
     FakeMark,
     FakeMemory,
 )
-from tests.fixtures.nats import cut_off
 
 NOTIFICATION = "notification.toolkit.fluxcd.io"
 
@@ -195,39 +194,6 @@ async def test_events_come_again_until_they_are_taken(letters_and_bus, backgroun
 
     await until(done)
     assert tries == [("hello", "e-1")] * 2
-
-
-async def test_an_event_that_a_killed_notifier_held_comes_first_in_the_next(
-    connect_bus, background
-):
-    killed, next_ = await connect_bus("notifier"), await connect_bus("notifier")
-    await killed.declare(*DECLARED_BY["notifier"])
-    held, got = asyncio.Event(), []
-
-    async def hold(found, id_, trace):
-        held.set()
-        await asyncio.Event().wait()
-
-    async def handle(found, id_, trace):
-        got.append((found.message, id_))
-
-    before, after = (
-        BusLetters(bus, cluster="local", clock=SystemClock()) for bus in (killed, next_)
-    )
-    await before.say(event("first"), "e-1")
-    work = background(before.events(hold))
-    async with asyncio.timeout(10):
-        await held.wait()
-    cut_off(killed)
-    work.cancel()
-    await after.say(event("second"), "e-2")
-    background(after.events(handle))
-
-    async def done():
-        return len(got) == 2
-
-    await until(done)
-    assert got == [("first", "e-1"), ("second", "e-2")]
 
 
 @both

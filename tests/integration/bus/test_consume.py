@@ -48,19 +48,19 @@ async def letters(bus, number: int) -> list[DeadLetter]:
     return [DeadLetter.model_validate(item.envelope.payload) for item in found]
 
 
-async def held(bus, process, id_: str) -> None:
+async def killed(process, inbox: Inbox, count: int) -> None:
     """
-    Let a process be killed that is handling a message.
+    Let a process be killed when it has been handed so many messages, holding the last one.
     """
-    await publish(bus, id_)
-    inbox = Inbox()
 
     async def hanging(received):
-        await inbox(received)
-        await asyncio.Event().wait()
+        outcome = await inbox(received)
+        if len(inbox.received) == count:
+            await asyncio.Event().wait()
+        return outcome
 
     async with consuming(process, hanging) as task:
-        await inbox.count(1)
+        await inbox.count(count)
         cut_off(process)
         task.cancel()
     await process.close()
@@ -239,37 +239,74 @@ async def test_a_message_that_ends_the_process_is_put_aside_after_some_restarts(
 async def test_what_a_killed_process_held_is_taken_over_at_once_and_before_what_came_later(
     bus, connect_bus
 ) -> None:
-    await held(bus, await connect_bus("notifier"), "1")
+    await publish(bus, "1")
+    await killed(await connect_bus("notifier"), Inbox(), 1)
     await publish(bus, "2")
     inbox = Inbox()
     async with consuming(await connect_bus("notifier"), inbox, takes_over=True):
-        await inbox.count(2, within=5)
+        await inbox.count(2)
         await done(bus)
     assert [(one.envelope.id, one.attempts) for one in inbox.received] == [("1", 2), ("2", 1)]
 
 
-async def test_what_is_taken_over_and_not_done_comes_again_after_its_delay(
-    bus, connect_bus
-) -> None:
-    await held(bus, await connect_bus("notifier"), "1")
-    inbox = Inbox(Nak(0.2))
-    async with consuming(await connect_bus("notifier"), inbox, takes_over=True):
-        await inbox.count(2, within=5)
-        await done(bus)
-    assert inbox.ids == ["1", "1"]
-
-
-async def test_what_comes_after_the_last_delivery_is_not_taken_for_it(bus, connect_bus) -> None:
-    await publish(bus, "waits", "gone")
-    before = Inbox(Nak(60))
-    async with consuming(await connect_bus("notifier"), before):
-        await before.count(2)
-    await bus.remove("EVENTS", 2)
-    await publish(bus, "next", "last")
+async def test_what_was_held_when_it_came_again_is_taken_over_too(bus, connect_bus) -> None:
+    await publish(bus, "1", "2")
+    before = Inbox(Nak(0.2))
+    await killed(await connect_bus("notifier"), before, 3)
+    assert before.ids == ["1", "2", "1"]
+    await publish(bus, "3")
     inbox = Inbox()
     async with consuming(await connect_bus("notifier"), inbox, takes_over=True):
-        await inbox.count(2, within=5)
-    assert inbox.ids == ["next", "last"]
+        await inbox.count(2)
+        await done(bus)
+    assert inbox.ids == ["1", "3"]
+
+
+async def test_what_is_answered_is_not_taken_over_where_something_older_waits(
+    bus, connect_bus
+) -> None:
+    await publish(bus, "waits", "bad", "good")
+    answers = Nak(600), Term("bad"), Ack()
+    for _ in range(3):
+        inbox = Inbox(*answers)
+        async with consuming(await connect_bus("notifier"), inbox, takes_over=True):
+            await inbox.count(len(answers))
+            await until(lambda: _pulling(bus))
+        answers = (Nak(600),)
+    assert inbox.ids == ["waits"]
+    assert len(await letters(bus, 1)) == 1
+
+
+async def test_what_was_held_after_a_restart_of_nats_is_taken_over(
+    nats_server, bus, connect_bus
+) -> None:
+    await publish(bus, "1", "2")
+    process, inbox, held = await connect_bus("notifier"), Inbox(), asyncio.Event()
+
+    async def hanging(received):
+        outcome = await inbox(received)
+        if len(inbox.received) == 1:
+            await nats_server.bounce()
+            await answering(process)  # so that the answer arrives
+        if received.envelope.id == "3":
+            held.set()
+            await asyncio.Event().wait()
+        return outcome
+
+    async with consuming(process, hanging) as task:
+        await inbox.count(2)
+        await answering(bus)
+        await publish(bus, "3")
+        async with asyncio.timeout(20):
+            await held.wait()
+        cut_off(process)
+        task.cancel()
+    await process.close()
+    after = Inbox()
+    async with consuming(await connect_bus("notifier"), after, takes_over=True):
+        await after.count(1)
+        await done(bus)
+    assert after.ids == ["3"]
 
 
 async def test_nothing_is_taken_over_where_all_is_answered(bus, connect_bus) -> None:
@@ -281,6 +318,25 @@ async def test_nothing_is_taken_over_where_all_is_answered(bus, connect_bus) -> 
             await done(bus)
             await until(lambda: _pulling(bus))
         assert inbox.ids == expected
+
+
+async def test_a_message_in_hand_at_many_polite_ends_is_not_put_aside(
+    bus, connect_bus, tmp_path
+) -> None:
+    await publish(bus, "1")
+    for _ in range(8):
+        process, inbox = await connect_bus("notifier", tmp_path / "state"), Inbox()
+
+        async def hanging(received, inbox=inbox):
+            await inbox(received)
+            await asyncio.Event().wait()
+
+        async with consuming(process, hanging):
+            await inbox.count(1)
+        await process.close()
+    async with consuming(await connect_bus("notifier", tmp_path / "state"), inbox):
+        await done(bus)
+    assert inbox.ids == ["1", "1"]
 
 
 async def test_a_handler_that_is_cancelled_from_within_does_not_end_the_consumer(bus) -> None:

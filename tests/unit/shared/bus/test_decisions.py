@@ -125,6 +125,17 @@ def test_a_redelivery_that_ends_in_a_known_way_is_forgotten(tmp_path: Path) -> N
         suspects.ended("m")
 
 
+def test_a_handling_that_we_broke_off_ourselves_does_not_count(tmp_path: Path) -> None:
+    file = tmp_path / "suspects.json"
+    counts = []
+    for attempts in range(1, 7):
+        suspects = Suspects(file)
+        counts.append(suspects.begin("m", attempts))
+        if attempts != 3:  # the process that had this one was killed
+            suspects.broken_off("m", attempts)
+    assert counts == [0, 0, 0, 1, 1, 1]
+
+
 def test_failures_in_the_process_count_from_the_first(tmp_path: Path) -> None:
     suspects = Suspects(tmp_path / "suspects.json")
     counts = []
