@@ -28,13 +28,29 @@ def entry(kind: int, data: bytes, *, size: int | None = None, base: bytes = b"")
     """
     Write one object of a pack; ``size`` is what it says of itself.
     """
-    left = len(data) if size is None else size
-    byte, left = (kind << 4) | (left & 15), left >> 4
+    return _head(kind, len(data) if size is None else size) + base + zlib.compress(data, 9)
+
+
+def zeros(mib: int, *, size: int | None = None) -> tuple[bytes, bytes]:
+    """
+    Return the name and the entry of a file of nothing, which is never held as a whole.
+    """
+    chunk, whole = bytes(1 << 20), mib << 20
+    name, packed = hashlib.sha1(b"blob %d\0" % whole), zlib.compressobj(9)
+    parts = [_head(BLOB, whole if size is None else size)]
+    for _ in range(mib):
+        name.update(chunk)
+        parts.append(packed.compress(chunk))
+    return name.digest(), b"".join([*parts, packed.flush()])
+
+
+def _head(kind: int, size: int) -> bytes:
+    byte, left = (kind << 4) | (size & 15), size >> 4
     head = bytearray()
     while left:
         head.append(byte | 0x80)
         byte, left = left & 0x7F, left >> 7
-    return bytes([*head, byte]) + base + zlib.compress(data, 9)
+    return bytes([*head, byte])
 
 
 def pack(entries: Sequence[bytes], *, count: int | None = None) -> bytes:

@@ -38,6 +38,19 @@ def misshapen(ns):
     }
 
 
+async def attempted(rec, revision):
+    """
+    Wait until the status speaks of a revision, and of none before.
+    """
+    await rec.eventually(
+        lambda: (
+            rec.get()["status"].get("lastAttemptedRevision") == revision
+            and rec.condition("Ready")["status"] == "False"
+        ),
+        f"{revision} attempted",
+    )
+
+
 async def test_what_has_not_the_form_of_the_api_is_refused_by_name_and_its_sibling_applied(
     rec, tmp_path
 ):
@@ -49,7 +62,8 @@ async def test_what_has_not_the_form_of_the_api_is_refused_by_name_and_its_sibli
     idle = resident(process.pid)
     steps.begin()
     for word, obj in misshapen(rec.ns).items():
-        await rec.push({"good.yaml": [config("good", rec.ns, word=word[:9])], "bad.yaml": [obj]})
+        made = {"good.yaml": [config("good", rec.ns, word=word[:9])], "bad.yaml": [obj]}
+        await attempted(rec, await rec.push(made))
         found = await rec.ready("False", message="1 of 2 objects refused")
         assert word in found["message"], found
         assert "hunter2" not in found["message"]

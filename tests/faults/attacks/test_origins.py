@@ -129,6 +129,7 @@ def many(count):
         yield f"M 644 inline d{n // 1000}/f{n}\ndata 6\n{n:06d}\n"
 
 
+@pytest.mark.timeout(300)
 async def test_a_hundred_thousand_files_are_refused_within_bounds(
     origin, workers, repo, server, ask
 ):
@@ -142,7 +143,8 @@ async def test_a_hundred_thousand_files_are_refused_within_bounds(
     assert caught.value.reason == "ArchiveOperationFailed"
     assert peak(service) - before[0] < GROWTH
     assert highest.peak - before[1] < GROWTH
-    assert isinstance(await origin.look(ask(server.url(), ignore="/d[1-9]*\n")), Checkout)
+    some = ask(server.url(), ignore="/d[1-9]*\n", timeout=2 * TIMEOUT)
+    assert isinstance(await origin.look(some), Checkout)
 
 
 @pytest.mark.parametrize("name", ["a\rb", "a\x1b[31mb", "a\nb", "sub\r/x"])

@@ -24,6 +24,7 @@ from tests.faults.attacks.packs import (
     serving,
     sha,
     tree,
+    zeros,
 )
 
 SECONDS = 10.0  # of one look; a bomb that needs more is ended by it
@@ -65,8 +66,9 @@ def chain(copies, size=None):
 
 
 def large_file():
-    head, made = objects(blob=sha(BLOB, bytes(1 << 29)))
-    return head, pack([*made, entry(BLOB, bytes(1 << 29))])
+    name, large = zeros(512)
+    head, made = objects(blob=name)
+    return head, pack([*made, large])
 
 
 LIES = {
@@ -103,7 +105,7 @@ BOMBS = {
     "a delta of 500 MB": chain(30),
     "a file of 512 MB": large_file(),
     "a file that says it is small": (
-        HEAD, pack([*GOOD[:2], entry(BLOB, bytes(1 << 29), size=16)]),
+        HEAD, pack([*GOOD[:2], zeros(512, size=16)[1]]),
     ),
 }  # fmt: skip
 

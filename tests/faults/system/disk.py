@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-SIZE = 64  # megabytes; a workload of a minute takes a few
+ROOM = 64  # megabytes beside what is there; a workload of a minute takes a few
 LEFT = 128 * 1024  # bytes that stay free, so that the last writes of all end in their middle
 
 
@@ -61,9 +61,11 @@ async def small_disk(folder: Path, user: "User") -> AsyncIterator[Disk]:
 
 
 def _put_aside(folder: Path, aside: Path) -> None:
+    there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     folder.rename(aside)
     folder.mkdir()
-    _run("mount", "-t", "tmpfs", "-o", f"size={SIZE}m", "faults", str(folder))
+    size = (there >> 20) + ROOM
+    _run("mount", "-t", "tmpfs", "-o", f"size={size}m", "faults", str(folder))
     shutil.copytree(aside, folder, dirs_exist_ok=True)
 
 

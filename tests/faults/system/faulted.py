@@ -6,8 +6,8 @@ import hashlib
 import hmac
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -154,7 +154,8 @@ async def faulted(
             git=git,
             sinks=await enter(sinks()),
             tokens={name: f"canary-{secrets.token_hex(16)}" for name in ("signed", "receiver")},
-            receiver_port=_free_port(),
+            # After each kill the notifier comes back to it: whoever pokes knows it.
+            receiver_port=stack.enter_context(_kept_port()),
         )
         # It may be another one by then than that which was started first.
         stack.push_async_callback(system.stop_cluster)
@@ -185,9 +186,12 @@ async def _declare(system: System, interval: str) -> None:
     await apply_all(system.kube, objects)
 
 
-def _free_port() -> int:
-    # The notifier comes back to one port after each kill: whoever pokes knows it.
+@contextmanager
+def _kept_port() -> Iterator[int]:
+    """
+    Keep a port that the system gives to nobody else while its one server comes and goes.
+    """
     with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+        yield one.getsockname()[1]

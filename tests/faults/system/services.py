@@ -91,14 +91,18 @@ class Service:
 
     async def crash(self) -> None:
         """
-        Kill it; it stays away until it is started.
+        Kill it; it stays away until it is started, and its children are gone with it.
         """
         self.thaw()
         await self._leave()
         if self._child is not None:
+            ending = self.children()
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
             await self._child.process.wait()
+            async with asyncio.timeout(STOP):
+                while any(map(_lives, ending)):
+                    await asyncio.sleep(0.01)
 
     async def kill(self, **environment: str) -> None:
         """
@@ -244,3 +248,14 @@ class Service:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})
             self._keeper = None
+
+
+def _lives(pid: int) -> bool:
+    """
+    Say whether a process is there and holds anything.
+    """
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in {"Z", "X"}

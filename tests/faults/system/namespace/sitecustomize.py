@@ -6,9 +6,11 @@ It takes a mount namespace for itself and its children. Where no file is named, 
 
 import ctypes
 import os
+from pathlib import Path
 
 NEW_MOUNTS = 0x00020000  # CLONE_NEWNS
 BIND, RECURSIVE, PRIVATE = 0x1000, 0x4000, 0x40000
+DETACH = 2  # MNT_DETACH
 
 
 def _install(path: str) -> None:
@@ -22,6 +24,10 @@ def _install(path: str) -> None:
     call("unshare", NEW_MOUNTS)
     call("mount", None, b"/", None, RECURSIVE | PRIVATE, None)
     call("mount", os.fsencode(path), b"/etc/resolv.conf", None, BIND, None)
+    # What is mounted here stays mounted, whoever takes it away outside.
+    for device, folder, *_ in map(str.split, Path("/proc/self/mounts").read_text().splitlines()):
+        if device.startswith("/dev/loop"):
+            call("umount2", os.fsencode(folder), DETACH)
 
 
 if "FAULTS_RESOLV_CONF" in os.environ:
