@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 from dataclasses import replace
+from pathlib import Path
 from typing import BinaryIO
 
 from services.source.adapters.ancestry import ancestry
@@ -30,13 +31,24 @@ def main() -> None:
     incoming, outgoing = _protect()
     while (job := read_job(incoming)) is not None:
         answer, archive, entries = _perform(job)
-        large = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > _RESTART_RSS
+        large = _peak() > _RESTART_RSS
         for part in frame(replace(answer, last=large), archive, entries):
             outgoing.write(part)
         outgoing.flush()
         if large:
             return
         del archive, entries
+
+
+def _peak() -> int:
+    """
+    Return the most memory that we ever held, in bytes.
+
+    ``getrusage`` would count what our parent had held when it started us.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    found = next(line for line in lines if line.startswith("VmHWM:"))
+    return int(found.split()[1]) * 1024
 
 
 def _perform(job: Job) -> tuple[Answer, bytes, bytes]:

@@ -5,11 +5,14 @@ import resource
 
 import pytest
 
+from services.source.adapters.origin import GitOrigin
+from services.source.adapters.workers import Workers
 from services.source.core.checkout import Checkout, Unchanged
 from services.source.core.credentials import Credentials
 from shared.artifact import decode_index, unpack
 from shared.errors import TransientError
 from shared.model import Revision
+from shared.runtime.addresses import AddressPolicy
 from tests.fixtures.git import GitRepo, git_http, many_files, proxy
 
 
@@ -216,6 +219,24 @@ async def test_a_tree_that_names_itself_without_end_is_refused(origin, repo, ser
     repo.git("push", "--quiet", "origin", f"{commit}:refs/heads/main")
     with pytest.raises(TransientError, match="more than 500000 entries"):
         await origin.look(ask(server.url(), timeout=60))
+
+
+async def test_a_worker_serves_again_whatever_the_service_held_before_it_started_it(
+    tmp_path, repo, server, ask
+):
+    once = b"x" * (128 << 20)
+    del once
+    pool = Workers(1, tmp_path / "workers")
+    await pool.start()
+    try:
+        origin, served = GitOrigin(pool, AddressPolicy(["127.0.0.0/8"])), []
+        for number in range(3):
+            repo.commit({"a": str(number)})
+            assert isinstance(await origin.look(ask(server.url())), Checkout)
+            served += [worker.process.pid for worker in pool._all]
+    finally:
+        await pool.close()
+    assert len(set(served)) == 1
 
 
 async def test_a_bomb_costs_its_worker_and_not_the_service(origin, repo, server, ask):
