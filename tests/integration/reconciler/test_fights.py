@@ -47,6 +47,8 @@ async def test_a_writer_without_end_is_answered_four_times_and_told_of_once(app,
     async with rival(kube, app.ns, "conf-0") as writes:
         event = await app.told("DriftFight")
         await fighting(app)
+        # A write that came while the last one was looked at is looked at once more.
+        await app.settled()
         proxy.seen.clear()
         await writes(40)
         # Neither it nor its status are written at the pace of somebody else.
